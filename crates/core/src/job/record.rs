@@ -1,0 +1,250 @@
+//! The record of one object: an enum with one total function of its transitions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Proof, SourceVersion};
+use crate::failure::FailureClass;
+use crate::object::{Checksums, ETag, Timestamp};
+use crate::port::UploadId;
+use crate::transfer::PartPlan;
+
+/// An upload that has begun and may be resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadRecord {
+    /// Its name at the destination.
+    pub upload: UploadId,
+    /// How the object is cut.
+    pub plan: PartPlan,
+    /// Whether it was created with a full-object CRC-64/NVME.
+    pub crc64nvme: bool,
+}
+
+/// Where an object stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum RecordState {
+    /// Parts are on their way.
+    Copying {
+        /// The upload that holds them.
+        upload: UploadRecord,
+    },
+    /// An attempt failed; another will follow. A checkpoint may remain.
+    Waiting {
+        /// The upload of the failed attempt, if its parts can be used again.
+        upload: Option<UploadRecord>,
+        /// Class of the last failure.
+        class: FailureClass,
+        /// Its reason.
+        reason: String,
+    },
+    /// Verified at the destination.
+    Copied {
+        /// The destination's tag.
+        destination_etag: Option<ETag>,
+        /// Checksums of the bytes, as far as computed.
+        #[serde(default, skip_serializing_if = "Checksums::is_empty")]
+        checksums: Checksums,
+        /// What proved it.
+        proof: Proof,
+    },
+    /// Given up.
+    Failed {
+        /// Class of the last failure.
+        class: FailureClass,
+        /// Its reason.
+        reason: String,
+    },
+}
+
+/// What is remembered about one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRecord {
+    /// The source that the record is about.
+    pub source: SourceVersion,
+    /// Failed attempts that count, for this source.
+    pub attempts: u32,
+    /// When the record was written.
+    pub updated: Timestamp,
+    /// Where the object stands.
+    #[serde(flatten)]
+    pub state: RecordState,
+}
+
+/// What can happen to a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordEvent {
+    /// An upload for this source has begun.
+    UploadBegan(UploadRecord),
+    /// The destination is proved equal.
+    Verified {
+        /// The destination's tag.
+        destination_etag: Option<ETag>,
+        /// Checksums of the bytes.
+        checksums: Checksums,
+        /// What proved it.
+        proof: Proof,
+    },
+    /// The attempt failed and another one follows.
+    AttemptFailed {
+        /// Class of the failure.
+        class: FailureClass,
+        /// Its reason.
+        reason: String,
+        /// Whether it uses up an attempt.
+        counted: bool,
+        /// Whether uploaded parts stay usable.
+        keep_upload: bool,
+    },
+    /// The object is given up.
+    GaveUp {
+        /// Class of the failure.
+        class: FailureClass,
+        /// Its reason.
+        reason: String,
+    },
+}
+
+/// An event that cannot happen to this record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot follow {state} for the same source")]
+pub struct TransitionError {
+    /// The event.
+    pub event: &'static str,
+    /// The state.
+    pub state: &'static str,
+}
+
+/// The record after `event`, for a job about `source`.
+///
+/// | state | began | verified | attempt failed | gave up |
+/// |---|---|---|---|---|
+/// | none, or about another source | Copying | Copied | Waiting | Failed |
+/// | Copying, Waiting | Copying | Copied | Waiting (+1 if counted) | Failed |
+/// | Copied | Copying¹ | Copied | Waiting¹ | Failed¹ |
+/// | Failed | Copying² | Copied | Waiting² | Failed |
+///
+/// ¹ the destination was changed or removed since. ² asked for again by a later run; attempts start over.
+pub fn next(
+    record: Option<&ObjectRecord>,
+    source: &SourceVersion,
+    event: RecordEvent,
+    now: Timestamp,
+) -> Result<ObjectRecord, TransitionError> {
+    let same = record.filter(|r| r.source.is(source));
+    let before = same.map_or(0, |r| match r.state {
+        RecordState::Copying { .. } | RecordState::Waiting { .. } => r.attempts,
+        RecordState::Copied { .. } | RecordState::Failed { .. } => 0,
+    });
+    let (attempts, state) = match event {
+        RecordEvent::UploadBegan(upload) => (before, RecordState::Copying { upload }),
+        RecordEvent::Verified { destination_etag, checksums, proof } => {
+            if proof < Proof::Recorded && same.is_some_and(|r| matches!(r.state, RecordState::Copying { .. }))
+            {
+                return Err(TransitionError { event: "a proof by size alone", state: "copying" });
+            }
+            (before, RecordState::Copied { destination_etag, checksums, proof })
+        }
+        RecordEvent::AttemptFailed { class, reason, counted, keep_upload } => {
+            let upload = match same.map(|r| &r.state) {
+                Some(RecordState::Copying { upload }) if keep_upload => Some(upload.clone()),
+                Some(RecordState::Waiting { upload, .. }) if keep_upload => upload.clone(),
+                _ => None,
+            };
+            (before.saturating_add(u32::from(counted)), RecordState::Waiting { upload, class, reason })
+        }
+        RecordEvent::GaveUp { class, reason } => (before, RecordState::Failed { class, reason }),
+    };
+    Ok(ObjectRecord { source: source.clone(), attempts, updated: now, state })
+}
+
+impl ObjectRecord {
+    /// The upload that an attempt at `source` may resume.
+    pub fn resumable(&self, source: &SourceVersion) -> Option<&UploadRecord> {
+        match &self.state {
+            RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. }
+                if self.source.is(source) =>
+            {
+                Some(upload)
+            }
+            _ => None,
+        }
+    }
+
+    /// Any upload that this record names, whatever its source: a candidate for abortion.
+    pub fn upload(&self) -> Option<&UploadRecord> {
+        match &self.state {
+            RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. } => {
+                Some(upload)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(tag: &str) -> SourceVersion {
+        SourceVersion { size: 9, etag: Some(ETag::new(tag)), version: None, modified: None }
+    }
+    fn upload() -> UploadRecord {
+        UploadRecord { upload: UploadId("u".into()), plan: PartPlan::new(100, 50), crc64nvme: false }
+    }
+    fn failed(keep_upload: bool, counted: bool) -> RecordEvent {
+        RecordEvent::AttemptFailed {
+            class: FailureClass::Transient,
+            reason: "r".into(),
+            counted,
+            keep_upload,
+        }
+    }
+    const NOW: Timestamp = Timestamp(1);
+
+    #[test]
+    fn a_failed_attempt_keeps_its_upload_for_the_same_source_only() {
+        let a = source("a");
+        let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
+        let waiting = next(Some(&began), &a, failed(true, true), NOW).unwrap();
+        assert_eq!(waiting.attempts, 1);
+        assert_eq!(waiting.resumable(&a), Some(&upload()));
+        assert_eq!(waiting.resumable(&source("b")), None);
+        assert_eq!(next(Some(&waiting), &a, failed(false, true), NOW).unwrap().upload(), None);
+        assert_eq!(next(Some(&waiting), &source("b"), failed(true, true), NOW).unwrap().upload(), None);
+    }
+
+    #[test]
+    fn interruptions_do_not_count_and_a_new_source_starts_over() {
+        let a = source("a");
+        let one = next(None, &a, failed(true, true), NOW).unwrap();
+        assert_eq!(next(Some(&one), &a, failed(true, false), NOW).unwrap().attempts, 1);
+        assert_eq!(next(Some(&one), &source("b"), failed(true, true), NOW).unwrap().attempts, 1);
+        let gone = RecordEvent::GaveUp { class: FailureClass::Permanent, reason: "r".into() };
+        let gave_up = next(Some(&one), &a, gone, NOW).unwrap();
+        assert_eq!(next(Some(&gave_up), &a, failed(true, true), NOW).unwrap().attempts, 1);
+    }
+
+    #[test]
+    fn parts_on_their_way_are_never_proved_by_size_alone() {
+        let a = source("a");
+        let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
+        let weak = RecordEvent::Verified {
+            destination_etag: None,
+            checksums: Checksums::default(),
+            proof: Proof::Size,
+        };
+        assert!(next(Some(&began), &a, weak.clone(), NOW).is_err());
+        assert!(next(None, &a, weak, NOW).is_ok());
+    }
+
+    #[test]
+    fn records_survive_their_json_form() {
+        let a = source("a");
+        let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
+        let waiting = next(Some(&began), &a, failed(true, true), NOW).unwrap();
+        for record in [began, waiting] {
+            let json = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<ObjectRecord>(&json).unwrap(), record);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The ports: what longbow asks of the outside world, and nothing about how it is done.
+//!
+//! Adapters translate and classify; they do not decide, retry jobs or remember. Each port has one contract suite
+//! in `longbow-testkit`, which every adapter passes.
+
+mod clock;
+mod job_queue;
+mod multipart_store;
+mod object_store;
+mod observer;
+mod state_store;
+
+pub use clock::Clock;
+pub use job_queue::{Delivery, JobQueue, OutgoingJob, QueueDepth, Receipt, SendReport};
+pub use multipart_store::{
+    CompleteRequest, CreateRequest, ListedPart, ListedUpload, MultipartStore, PartRequest, UploadId,
+};
+pub use object_store::{
+    BodyStream, ByteRange, CopyRequest, GetRequest, HeadRequest, ListPage, ObjectBody, ObjectStore, PutBody,
+    PutRequest, ReadPin, StoreTraits, WriteCondition, Written,
+};
+pub use observer::{Observer, Side};
+pub use state_store::{StateStore, Stored, SwapError};

@@ -1,0 +1,51 @@
+//! What a run tells whoever watches it: progress, reports, notices.
+
+use std::time::Duration;
+
+use crate::diff::Decision;
+use crate::failure::Failure;
+use crate::job::Report;
+use crate::object::{ObjectKey, ObjectMeta};
+
+/// One side of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Where objects come from.
+    Source,
+    /// Where they go.
+    Destination,
+}
+
+/// Watches a run. Calls come from many tasks and must return at once.
+pub trait Observer: Send + Sync + 'static {
+    /// Something that the user should know once: a feature that a store lacks, and what is done instead.
+    fn notice(&self, text: &str);
+
+    /// So many more keys were listed on a side.
+    fn listed(&self, side: Side, keys: u64) {
+        let _ = (side, keys);
+    }
+
+    /// The listing of a side has ended, complete.
+    fn listing_complete(&self, side: Side) {
+        let _ = side;
+    }
+
+    /// The comparison has decided about a source object.
+    fn decided(&self, decision: Decision, source: &ObjectMeta, destination: Option<&ObjectMeta>) {
+        let _ = (decision, source, destination);
+    }
+
+    /// So many more bytes were read from the source and accepted by the destination's connection.
+    fn moved(&self, read: u64, sent: u64) {
+        let _ = (read, sent);
+    }
+
+    /// An attempt failed and another will follow.
+    fn attempt_failed(&self, key: &ObjectKey, failure: &Failure, retry_in: Duration) {
+        let _ = (key, failure, retry_in);
+    }
+
+    /// An object has ended: copied, skipped after a closer look, deleted or failed.
+    fn finished(&self, report: &Report);
+}

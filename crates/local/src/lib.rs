@@ -1,0 +1,1 @@
+//! The embedded queue, the embedded state and folders, behind the ports.

@@ -1,0 +1,2 @@
+//! The longbow program.
+fn main() {}

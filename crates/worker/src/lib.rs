@@ -1,0 +1,1 @@
+//! Takes jobs and copies, verifies and settles their objects.

@@ -1,0 +1,1 @@
+//! The acceptance tests in Rust: one binary, a module a subject.
