@@ -1,1 +1,3 @@
 //! The acceptance tests in Rust: one binary, a module a subject.
+
+mod architecture;

@@ -28,14 +28,17 @@ pub enum Disposition {
 pub struct AttemptsPolicy {
     /// Counted attempts before an object is given up; at least 1.
     pub max_attempts: u32,
+    /// Attempts before an object that may not be read or written is given up; at least 1. A fleet is patient, since
+    /// a policy may be mended while jobs wait; a person at a terminal wants to know.
+    pub max_denied: u32,
     /// Between counted attempts.
     pub backoff: Backoff,
 }
 
 impl Default for AttemptsPolicy {
     fn default() -> Self {
-        let backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(30) };
-        Self { max_attempts: 5, backoff }
+        let backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(10) };
+        Self { max_attempts: 5, max_denied: 2, backoff }
     }
 }
 
@@ -48,7 +51,7 @@ impl Default for AttemptsPolicy {
 /// | corrupt (mismatch, source changed), attempts left | retry after backoff | yes | dropped |
 /// | denied, attempts left | retry after the longest backoff | yes | kept |
 /// | permanent | acknowledge (the record holds the reason) | – | dropped |
-/// | attempts used up | dead-letter queue | – | kept |
+/// | attempts used up | dead-letter queue | – | dropped |
 /// | interrupted | visible at once | no | kept |
 ///
 /// ¹ Only while fewer than ten times `max_attempts` deliveries were made: a store that throttles for ever must
@@ -60,7 +63,8 @@ pub fn decide(
     policy: &AttemptsPolicy,
     chance: f64,
 ) -> Disposition {
-    let last = failed_before.saturating_add(1) >= policy.max_attempts;
+    let most = if class == FailureClass::Denied { policy.max_denied } else { policy.max_attempts };
+    let last = failed_before.saturating_add(1) >= most;
     let delay = policy.backoff.delay(failed_before, chance);
     match class {
         FailureClass::Permanent => Disposition::Acknowledge,
@@ -88,6 +92,7 @@ mod tests {
     fn policy() -> AttemptsPolicy {
         AttemptsPolicy {
             max_attempts: 3,
+            max_denied: 2,
             backoff: Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) },
         }
     }
@@ -109,7 +114,7 @@ mod tests {
         assert_eq!(row(FailureClass::Throttled, 7), retry(60, false, true));
         assert_eq!(row(FailureClass::Throttled, 29), Disposition::LeaveForRedrive);
         assert_eq!(row(FailureClass::Denied, 0), retry(60, true, true));
-        assert_eq!(row(FailureClass::Denied, 2), Disposition::LeaveForRedrive);
+        assert_eq!(row(FailureClass::Denied, 1), Disposition::LeaveForRedrive);
         assert_eq!(row(FailureClass::Permanent, 0), Disposition::Acknowledge);
         assert_eq!(row(FailureClass::Interrupted, 2), retry(0, false, true));
     }

@@ -36,6 +36,10 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (decision, source, destination);
     }
 
+    /// The comparison starts again from nothing, in another order: `listed`, `listing_complete` and `decided` will
+    /// tell everything anew, so what they counted so far is void. Jobs sent before stay sent.
+    fn comparison_restarted(&self) {}
+
     /// So many more bytes were read from the source and accepted by the destination's connection.
     fn moved(&self, read: u64, sent: u64) {
         let _ = (read, sent);

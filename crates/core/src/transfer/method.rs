@@ -31,6 +31,8 @@ pub struct MethodChoice {
     pub server_side: bool,
     /// Whole, or in parts.
     pub write: WriteMethod,
+    /// The parts are the source's own, so the tags must come out equal.
+    pub keeps_source_parts: bool,
     /// Why, fit for a log line or a report.
     pub because: &'static str,
 }
@@ -71,7 +73,7 @@ pub struct MethodFacts {
 /// 4. Everything else goes in parts of the size asked for.
 pub fn choose_method(policy: MethodPolicy, facts: &MethodFacts) -> Result<MethodChoice, PlanError> {
     let server_side = facts.same_store && policy != MethodPolicy::Stream;
-    let choice = |write, because| Ok(MethodChoice { server_side, write, because });
+    let choice = |write, because| Ok(MethodChoice { server_side, write, keeps_source_parts: false, because });
     if !facts.multipart {
         return choice(WriteMethod::Whole, "the destination takes no multipart uploads");
     }
@@ -84,7 +86,8 @@ pub fn choose_method(policy: MethodPolicy, facts: &MethodFacts) -> Result<Method
     if let Some(plan) = like_source
         && !facts.to_folder
     {
-        return choice(WriteMethod::Parts(plan), "cut where the source is cut, so that the tags are equal");
+        let because = "cut where the source is cut, so that the tags are equal";
+        return Ok(MethodChoice { server_side, write: WriteMethod::Parts(plan), keeps_source_parts: true, because });
     }
     if facts.size <= facts.whole_up_to {
         return choice(WriteMethod::Whole, "small enough for one request");

@@ -1,0 +1,255 @@
+//! One side's listing as a stream of checked chunks, fetched ahead by a task of its own.
+//!
+//! A listing ends with [`Item::End`] or it is incomplete: a failed page, a key outside the prefix, a page token
+//! that leads round in circles and a lost task are errors, never an end. The order is checked here; a side that is
+//! to be sorted goes through [`Sorter`] first. Nothing is compared here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use longbow_core::diff::{OrderCheck, OrderViolation};
+use longbow_core::failure::{FailureClass, StoreError, StoreErrorKind};
+use longbow_core::object::{KeyOrder, ObjectMeta, Prefix};
+use longbow_core::port::{ListPage, ObjectStore, Side};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::failure::JobsenderError;
+use crate::patience;
+use crate::sort::Sorter;
+
+/// Chunks that wait for the comparison, beside the one being fetched and the one being compared.
+const AHEAD: usize = 2;
+/// Entries of a chunk that comes out of a sort: what a page of S3 has.
+const SORTED_CHUNK: usize = 1_000;
+
+/// Some entries of a side.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    /// Entries in the order asked for.
+    pub(crate) entries: Vec<ObjectMeta>,
+    /// Things that are no objects, with reasons.
+    pub(crate) skipped: Vec<String>,
+    /// Keys that the store has listed since the last chunk. While a side is being sorted, chunks hold only this.
+    pub(crate) listed: u64,
+}
+
+/// What a listing yields.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// More of it.
+    Chunk(Chunk),
+    /// All has been listed.
+    End,
+}
+
+/// Why a walk over a side cannot go on.
+#[derive(Debug)]
+pub(crate) enum WalkError {
+    /// It failed for good.
+    Failed(JobsenderError),
+    /// The side is in another order: to be walked in another way.
+    Order(Side, OrderViolation),
+}
+
+/// What is listed.
+#[derive(Clone)]
+pub(crate) struct SideSource {
+    /// Which side it is.
+    pub(crate) side: Side,
+    /// Its store.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// What it lists.
+    pub(crate) prefix: Prefix,
+}
+
+/// How it is listed.
+pub(crate) enum Way {
+    /// As the store lists it, which must be in this order.
+    Checked(KeyOrder),
+    /// Sorted into this order, in runs of so many bytes.
+    Sorted {
+        /// The order wanted.
+        order: KeyOrder,
+        /// Where runs are written.
+        folder: PathBuf,
+        /// Memory for one run.
+        run_bytes: usize,
+    },
+}
+
+/// A listing under way. Dropping it ends its task.
+pub(crate) struct Listing {
+    source: SideSource,
+    items: mpsc::Receiver<Result<Item, WalkError>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Listing {
+    /// Begins to fetch.
+    pub(crate) fn start(source: SideSource, way: Way, stop: CancellationToken) -> Self {
+        let (sender, items) = mpsc::channel(AHEAD);
+        let pages = Pages { source: source.clone(), token: None, number: 0, ended: false, stop };
+        let task = tokio::spawn(async move {
+            let end = match way {
+                Way::Checked(order) => walk(pages, order, &sender).await,
+                Way::Sorted { order, folder, run_bytes } => {
+                    let prefix = pages.source.prefix.as_str().len();
+                    let sorter = Sorter::new(folder.clone(), order, prefix, run_bytes);
+                    sort(pages, sorter, folder, &sender).await
+                }
+            };
+            // Nobody listens when the comparison has ended before; then nobody needs to know.
+            let _ = sender.send(end.map(|()| Item::End)).await;
+        });
+        Self { source, items, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// What has been fetched, if anything; does not wait.
+    pub(crate) fn ready(&mut self) -> Option<Result<Item, WalkError>> {
+        match self.items.try_recv() {
+            Ok(item) => Some(item),
+            Err(mpsc::error::TryRecvError::Empty) => None,
+            Err(mpsc::error::TryRecvError::Disconnected) => Some(Err(self.lost())),
+        }
+    }
+
+    /// What comes next. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Item, WalkError> {
+        match self.items.recv().await {
+            Some(item) => item,
+            None => Err(self.lost()),
+        }
+    }
+
+    fn lost(&self) -> WalkError {
+        let error = StoreError::new(StoreErrorKind::Permanent, "the task that fetched the listing has died");
+        WalkError::Failed(self.source.fault(0, 1, error))
+    }
+}
+
+impl SideSource {
+    fn fault(&self, page: u64, attempts: u32, source: StoreError) -> JobsenderError {
+        let name = self.store.traits().name;
+        JobsenderError::Listing { side: self.side, name, page, attempts, source }
+    }
+}
+
+/// The pages of one side, one after the other.
+struct Pages {
+    source: SideSource,
+    token: Option<String>,
+    number: u64,
+    ended: bool,
+    stop: CancellationToken,
+}
+
+impl Pages {
+    /// The next page, proved to lie under the prefix; `None` after the last.
+    async fn next(&mut self) -> Result<Option<ListPage>, JobsenderError> {
+        if self.ended {
+            return Ok(None);
+        }
+        self.number += 1;
+        let mut page = self.fetch().await?;
+        if let Some(stray) = page.objects.iter().find(|o| o.key.strip(&self.source.prefix).is_none()) {
+            let text = format!(
+                "the store listed {}, which does not lie under {:?}",
+                stray.key,
+                self.source.prefix.as_str()
+            );
+            return Err(self.source.fault(self.number, 1, StoreError::new(StoreErrorKind::Permanent, text)));
+        }
+        match page.next.take() {
+            Some(next) if self.token.as_ref() == Some(&next) => {
+                let text = "the store names the same page as the next one again, so the listing would never end";
+                return Err(self.source.fault(self.number, 1, StoreError::new(StoreErrorKind::Permanent, text)));
+            }
+            Some(next) => self.token = Some(next),
+            None => self.ended = true,
+        }
+        Ok(Some(page))
+    }
+
+    /// One page, asked for again from the same token while the fault may pass.
+    async fn fetch(&self) -> Result<ListPage, JobsenderError> {
+        let SideSource { store, prefix, .. } = &self.source;
+        let mut attempts = 1;
+        loop {
+            let error = match store.list(prefix, self.token.as_deref()).await {
+                Ok(page) => return Ok(page),
+                Err(error) => error,
+            };
+            let throttled = error.class() == FailureClass::Throttled;
+            let passing = throttled || error.class() == FailureClass::Transient;
+            if !passing || attempts == patience::ATTEMPTS {
+                return Err(self.source.fault(self.number, attempts, error));
+            }
+            tracing::debug!(side = ?self.source.side, page = self.number, attempts, %error, "a page is asked for again");
+            if !patience::wait(patience::delay(attempts - 1, throttled), &self.stop).await {
+                return Err(self.source.fault(self.number, attempts, error));
+            }
+            attempts += 1;
+        }
+    }
+}
+
+type Sender = mpsc::Sender<Result<Item, WalkError>>;
+
+/// Sends pages as they come, as long as they are in order.
+async fn walk(mut pages: Pages, order: KeyOrder, sender: &Sender) -> Result<(), WalkError> {
+    let mut check = OrderCheck::new(order);
+    let prefix = pages.source.prefix.as_str().len();
+    while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {
+        for entry in &page.objects {
+            check
+                .next(&entry.key.as_str()[prefix..])
+                .map_err(|violation| WalkError::Order(pages.source.side, violation))?;
+        }
+        let listed = page.objects.len() as u64;
+        let chunk = Chunk { entries: page.objects, skipped: page.skipped, listed };
+        if sender.send(Ok(Item::Chunk(chunk))).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Takes in the whole listing, then sends it sorted.
+async fn sort(mut pages: Pages, mut sorter: Sorter, folder: PathBuf, sender: &Sender) -> Result<(), WalkError> {
+    let sort_fault = |source| WalkError::Failed(JobsenderError::Sort { folder: folder.clone(), source });
+    let mut untold = Chunk::default();
+    while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {
+        untold.listed += page.objects.len() as u64;
+        untold.skipped.extend(page.skipped);
+        if sorter.add(page.objects) {
+            sorter = blocking(move || sorter.spill().map(|()| sorter)).await.map_err(sort_fault)?;
+        }
+        // Must not wait: the comparison may be waiting for the other side.
+        if let Ok(room) = sender.try_reserve() {
+            room.send(Ok(Item::Chunk(std::mem::take(&mut untold))));
+        }
+    }
+    let mut merge = blocking(move || sorter.finish()).await.map_err(sort_fault)?;
+    loop {
+        let (entries, rest) =
+            blocking(move || merge.take(SORTED_CHUNK).map(|e| (e, merge))).await.map_err(sort_fault)?;
+        merge = rest;
+        let last = entries.is_empty();
+        let chunk = Chunk { entries, ..std::mem::take(&mut untold) };
+        if sender.send(Ok(Item::Chunk(chunk))).await.is_err() || last {
+            return Ok(());
+        }
+    }
+}
+
+/// Runs what blocks on a thread made for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(end) => end,
+        Err(error) => Err(std::io::Error::other(error)),
+    }
+}

@@ -1,0 +1,53 @@
+//! How often a failed call is repeated, and after which wait. The pages of a listing, the look-ups and the sends
+//! share it, since no queue stands behind them that would bring them again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use longbow_core::backoff::Backoff;
+use longbow_core::failure::BackendError;
+use tokio_util::sync::CancellationToken;
+
+/// Calls in all, the first included.
+pub(crate) const ATTEMPTS: u32 = 6;
+
+const ORDINARY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+const THROTTLED: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(20) };
+
+/// The wait before retry number `retry`, from 0.
+pub(crate) fn delay(retry: u32, throttled: bool) -> Duration {
+    let backoff = if throttled { THROTTLED } else { ORDINARY };
+    // A fresh `RandomState` is seeded anew: chance enough to spread retries out.
+    let bits = u32::try_from(RandomState::new().hash_one(retry) >> 32).unwrap_or_default();
+    backoff.delay(retry, f64::from(bits) / f64::from(u32::MAX))
+}
+
+/// Waits; `false` when the stop came first.
+pub(crate) async fn wait(duration: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(duration) => true,
+    }
+}
+
+/// Repeats a call of a backend while its faults may pass, attempts are left and nobody says stop.
+pub(crate) async fn persist<T, C, F>(stop: &CancellationToken, mut call: C) -> Result<T, BackendError>
+where
+    C: FnMut() -> F,
+    F: Future<Output = Result<T, BackendError>>,
+{
+    let mut retry = 0;
+    loop {
+        match call().await {
+            Err(error) if error.transient && retry + 1 < ATTEMPTS => {
+                tracing::debug!(%error, retry, "a call of a backend failed and is repeated");
+                if !wait(delay(retry, false), stop).await {
+                    return Err(error);
+                }
+                retry += 1;
+            }
+            end => return end,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The examples at the end of each help text.
+
+pub(super) const LONGBOW: &str = "\
+Examples:
+  longbow demo
+  longbow sync s3://photos s3://photos-copy --destination-region eu-west-1
+  longbow sync ./site s3://site-bucket/www --delete --dry-run
+  longbow verify s3://photos s3://photos-copy";
+
+pub(super) const SYNC: &str = "\
+Examples:
+  Copy a bucket to another region; again later for what changed since:
+    longbow sync s3://photos s3://photos-copy --destination-region eu-west-1
+  From another S3-compatible store, each side with its own credentials:
+    export LONGBOW_SOURCE__ACCESS_KEY_ID=… LONGBOW_SOURCE__SECRET_ACCESS_KEY=…
+    longbow sync s3://old/data s3://new/data --source-endpoint-url https://minio.example.org:9000
+  See what would happen, then keep a bucket equal to a folder:
+    longbow sync ./site s3://site-bucket/www --delete --dry-run
+    longbow sync ./site s3://site-bucket/www --delete
+  Some keys only, with a line for each object written to a file:
+    longbow sync s3://logs ./logs --include '2024/*.gz' --exclude '*/tmp/*' --report report.jsonl
+  Stopped by Ctrl-C, kill or a crash? The same command goes on where it stopped.";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  Compare by what listings, stored checksums and the state of earlier runs can prove:
+    longbow verify s3://photos s3://photos-copy
+  Read both sides whole:
+    longbow verify s3://photos /mnt/photos --read
+  For a script, with a line for each object:
+    longbow verify s3://photos s3://photos-copy --json --report differences.jsonl; echo \"exit code $?\"";
+
+pub(super) const SETTINGS: &str = "\
+Examples:
+  longbow settings
+  LONGBOW_WORKER__MAX_REQUESTS=32 longbow settings --config standalone.toml
+  longbow settings --endpoint-url http://127.0.0.1:9000 --part-size 64MiB";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  longbow demo
+  longbow demo --keep";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  longbow completions bash > ~/.local/share/bash-completion/completions/longbow
+  longbow completions zsh > ~/.zfunc/_longbow
+  longbow completions fish > ~/.config/fish/completions/longbow.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  longbow man | man -l -
+  longbow man sync | man -l -
+  longbow man --dir ~/.local/share/man/man1";

@@ -1,0 +1,62 @@
+//! Every setting, its value and where it came from: TOML that `--config` would take again, secrets aside.
+
+use std::fmt::Write as _;
+
+use config::{Value, ValueKind};
+
+use super::layers::{Layers, is_secret};
+
+/// Writes all settings, section by section.
+pub(crate) fn explain(layers: &Layers) -> String {
+    let lines: Vec<(String, String, String)> = layers
+        .iter()
+        .map(|(key, value, origin)| (key.to_owned(), show(key, value), origin.to_string()))
+        .collect();
+    let width = |(key, value, _): &(String, String, String)| {
+        key.split_once('.').map_or(0, |(_, name)| name.len()) + value.len()
+    };
+    let widest = lines.iter().map(width).filter(|w| *w <= 60).max().unwrap_or(0);
+    let (mut out, mut section) = (String::new(), "");
+    for line in &lines {
+        let (here, name) = line.0.split_once('.').unwrap_or(("", &line.0));
+        if here != section {
+            let _ = writeln!(out, "{}[{here}]", if out.is_empty() { "" } else { "\n" });
+            section = here;
+        }
+        let pad = " ".repeat(widest.saturating_sub(width(line)));
+        let _ = writeln!(out, "{name} = {}{pad}  # {}", line.1, line.2);
+    }
+    out
+}
+
+fn show(key: &str, value: &Value) -> String {
+    match &value.kind {
+        ValueKind::String(text) if is_secret(key) && !text.is_empty() => quote("(hidden)"),
+        _ if is_secret(key) => quote(""),
+        ValueKind::Array(list) => {
+            let entries: Vec<_> = list.iter().map(|v| quote(&v.to_string())).collect();
+            format!("[{}]", entries.join(", "))
+        }
+        // The environment and flags give text: numbers and truth values are shown as such.
+        ValueKind::String(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => text.clone(),
+        ValueKind::String(text) => quote(text),
+        other => other.to_string(),
+    }
+}
+
+/// A TOML basic string.
+fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,267 @@
+//! The layers: defaults, file, environment, flags. The last that has a key wins, and its origin is kept.
+//!
+//! Unknown keys are faults of the layer that has them; they never reach [`RawSettings`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
+
+use super::fault::{Fault, Faults};
+use super::origin::Origin;
+use super::raw::RawSettings;
+use super::written::Written;
+
+/// The only place of defaults.
+pub(crate) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+
+const PREFIX: &str = "LONGBOW_";
+
+/// Whether a value of this key is never shown.
+pub(crate) fn is_secret(key: &str) -> bool {
+    key.ends_with("secret_access_key") || key.ends_with("session_token")
+}
+
+/// The variables of the process, taken once. Names or values that are not UTF-8 are passed over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProcessEnvironment(BTreeMap<String, String>);
+
+impl ProcessEnvironment {
+    /// Those of this process.
+    pub(crate) fn of_this_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// The user's folder of one kind: `$XDG_…/longbow`, or `longbow` under a folder of the home folder.
+    pub(crate) fn folder(&self, variable: &str, under_home: &str) -> Option<PathBuf> {
+        let base = match self.get(variable).map(PathBuf::from).filter(|p| p.is_absolute()) {
+            Some(base) => base,
+            None => Path::new(self.get("HOME")?).join(under_home),
+        };
+        Some(base.join("longbow"))
+    }
+}
+
+/// The flags that were given and are settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FlagLayer {
+    file: Option<PathBuf>,
+    values: Vec<(&'static str, &'static str, Written)>,
+}
+
+impl FlagLayer {
+    /// A flag with one value, if it was given. Later ones win over earlier ones for the same key.
+    pub(crate) fn text(&mut self, key: &'static str, flag: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.values.push((key, flag, Written::One(value.to_owned())));
+        }
+    }
+
+    /// A repeatable flag, if it was given.
+    pub(crate) fn list(&mut self, key: &'static str, flag: &'static str, values: &[String]) {
+        if !values.is_empty() {
+            self.values.push((key, flag, Written::Many(values.to_vec())));
+        }
+    }
+
+    /// `--config`.
+    pub(crate) fn file(&mut self, file: Option<PathBuf>) {
+        self.file = file;
+    }
+}
+
+/// What all layers together say.
+#[derive(Debug, Clone)]
+pub(crate) struct Layers {
+    values: BTreeMap<String, (Value, Origin)>,
+    faults: Faults,
+}
+
+impl Layers {
+    /// Reads all layers. Faults are kept and told by [`Layers::raw`]'s caller together with all others.
+    pub(crate) fn read(flags: &FlagLayer, environment: &ProcessEnvironment) -> Self {
+        let mut layers = Self { values: BTreeMap::new(), faults: Faults::default() };
+        layers.add_defaults();
+        layers.add_file(flags.file.as_deref(), environment);
+        layers.add_environment(environment);
+        for (key, flag, value) in &flags.values {
+            layers.set(key, to_config(value), Origin::Flag(flag));
+        }
+        layers
+    }
+
+    /// The faults of the layers themselves.
+    pub(crate) fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    /// Where the value of a key was written.
+    pub(crate) fn origin(&self, key: &str) -> Origin {
+        self.values.get(key).map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    /// Every key with its value and origin, in order of the keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value, &Origin)> {
+        self.values.iter().map(|(key, (value, origin))| (key.as_str(), value, origin))
+    }
+
+    /// The merged values in the shape of the settings.
+    pub(crate) fn raw(&self) -> Result<RawSettings, Faults> {
+        let merge = || {
+            let mut builder = Config::builder();
+            for (key, (value, _)) in &self.values {
+                builder = builder.set_override(key, value.clone())?;
+            }
+            builder.build()?.try_deserialize()
+        };
+        merge().map_err(|error: config::ConfigError| Faults(vec![Fault {
+            key: "settings".to_owned(),
+            value: String::new(),
+            origin: Origin::Default,
+            remedy: error.to_string(),
+        }]))
+    }
+
+    fn add_defaults(&mut self) {
+        match Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build() {
+            Ok(defaults) => self.values.extend(flatten(defaults).into_iter().map(|(k, v)| (k, (v, Origin::Default)))),
+            Err(error) => self.fault("settings", "", Origin::Default, error.to_string()),
+        }
+    }
+
+    fn add_file(&mut self, asked: Option<&Path>, environment: &ProcessEnvironment) {
+        let path = match asked {
+            Some(path) => path.to_owned(),
+            None => match environment.folder("XDG_CONFIG_HOME", ".config").map(|f| f.join("config.toml")) {
+                Some(path) if path.exists() => path,
+                _ => return,
+            },
+        };
+        let origin = Origin::File(path.clone());
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                let remedy = format!("the settings file cannot be read: {error}; give a TOML file that exists");
+                return self.fault("--config", &path.display().to_string(), origin, remedy);
+            }
+        };
+        match Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build() {
+            Ok(file) => {
+                for (key, value) in flatten(file) {
+                    self.set(&key, value, origin.clone());
+                }
+            }
+            Err(error) => self.fault("--config", "", origin, format!("no TOML: {}", error.to_string().trim_end())),
+        }
+    }
+
+    fn add_environment(&mut self, environment: &ProcessEnvironment) {
+        // Only names with a section are settings: LONGBOW_LOG and the like are something else.
+        let ours: Map<String, String> = (environment.0.iter())
+            .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__")))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let source = Environment::with_prefix(PREFIX.trim_end_matches('_'))
+            .prefix_separator("_")
+            .separator("__")
+            .source(Some(ours));
+        match source.collect() {
+            Ok(values) => {
+                // Names come out flat already, with dots.
+                for (key, value) in values.into_iter().collect::<BTreeMap<_, _>>() {
+                    let name = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+                    self.set(&key, value, Origin::Environment(name));
+                }
+            }
+            Err(error) => self.fault("environment", "", Origin::Environment(format!("{PREFIX}…")), error.to_string()),
+        }
+    }
+
+    /// Takes a value if the key is known; otherwise the key is a fault.
+    fn set(&mut self, key: &str, value: Value, origin: Origin) {
+        if let Some(entry) = self.values.get_mut(key) {
+            *entry = (value, origin);
+            return;
+        }
+        let remedy = match self.nearest(key) {
+            Some(near) => format!("there is no such setting; did you mean {near}? `longbow settings` lists all"),
+            None => "there is no such setting; `longbow settings` lists all".to_owned(),
+        };
+        // A secret may stand under a mistyped key: its value is not repeated.
+        self.fault(key, "", origin, remedy);
+    }
+
+    fn nearest(&self, key: &str) -> Option<&str> {
+        let name = |k: &str| k.rsplit('.').next().unwrap_or_default().to_owned();
+        let wanted = name(key);
+        (self.values.keys())
+            .map(|known| (distance(known, key).min(distance(&name(known), &wanted) + 1), known.as_str()))
+            .filter(|(far, _)| *far <= 3)
+            .min()
+            .map(|(_, known)| known)
+    }
+
+    fn fault(&mut self, key: &str, value: &str, origin: Origin, remedy: String) {
+        self.faults.0.push(Fault { key: key.to_owned(), value: value.to_owned(), origin, remedy });
+    }
+}
+
+fn to_config(value: &Written) -> Value {
+    match value {
+        Written::One(text) => Value::new(None, ValueKind::String(text.clone())),
+        Written::Many(list) => {
+            let entry = |text: &String| Value::new(None, ValueKind::String(text.clone()));
+            Value::new(None, ValueKind::Array(list.iter().map(entry).collect()))
+        }
+    }
+}
+
+/// All values of a layer by dotted key.
+fn flatten(layer: Config) -> BTreeMap<String, Value> {
+    fn walk(path: String, value: Value, out: &mut BTreeMap<String, Value>) {
+        match value.kind {
+            ValueKind::Table(table) => {
+                for (name, value) in table {
+                    walk(format!("{path}.{name}"), value, out);
+                }
+            }
+            _ => {
+                out.insert(path, value);
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    for (name, value) in layer.collect().unwrap_or_default() {
+        walk(name, value, &mut out);
+    }
+    out
+}
+
+/// How many letters have to change (Levenshtein's distance).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

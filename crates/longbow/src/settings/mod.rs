@@ -1,0 +1,26 @@
+//! The settings: layers of what was written ([`RawSettings`]) become values that hold ([`Settings`]), or a list of
+//! all faults at once.
+//!
+//! Defaults are in `config/default.toml` alone, which is compiled in. Nothing here opens a store or judges whether a
+//! setting fits the two sides of a route; the commands do.
+
+mod explain;
+mod fault;
+mod layers;
+mod origin;
+mod raw;
+mod reading;
+mod resolve;
+mod values;
+mod written;
+
+pub(crate) use explain::explain;
+pub(crate) use fault::{Fault, Faults};
+pub(crate) use layers::{FlagLayer, Layers, ProcessEnvironment};
+pub(crate) use resolve::resolve;
+pub(crate) use values::{
+    Credentials, DestinationSettings, SelectionSettings, Settings, SideSettings, WorkerSettings,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Every setting as it was written. The shape of `config/default.toml`, and nothing more is accepted.
+
+use serde::Deserialize;
+
+use super::written::Written;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSettings {
+    pub(crate) selection: RawSelection,
+    pub(crate) sync: RawSync,
+    pub(crate) worker: RawWorker,
+    pub(crate) network: RawNetwork,
+    pub(crate) source: RawSource,
+    pub(crate) destination: RawDestination,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSelection {
+    pub(crate) include: Written,
+    pub(crate) exclude: Written,
+    pub(crate) ignore_file: Written,
+    pub(crate) prefix_match: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSync {
+    pub(crate) compare: Written,
+    pub(crate) delete: Written,
+    pub(crate) max_delete: Written,
+    pub(crate) method: Written,
+    pub(crate) tags: Written,
+    pub(crate) state_dir: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawWorker {
+    pub(crate) part_size: Written,
+    pub(crate) whole_up_to: Written,
+    pub(crate) max_objects: Written,
+    pub(crate) max_requests: Written,
+    pub(crate) memory: Written,
+    pub(crate) max_attempts: Written,
+    pub(crate) retry_first: Written,
+    pub(crate) retry_most: Written,
+    pub(crate) visibility: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawNetwork {
+    pub(crate) allow_http: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSource {
+    pub(crate) endpoint_url: Written,
+    pub(crate) region: Written,
+    pub(crate) profile: Written,
+    pub(crate) path_style: Written,
+    pub(crate) access_key_id: Written,
+    pub(crate) secret_access_key: Written,
+    pub(crate) session_token: Written,
+    pub(crate) anonymous: Written,
+    pub(crate) requester_pays: Written,
+    pub(crate) expected_bucket_owner: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawDestination {
+    pub(crate) endpoint_url: Written,
+    pub(crate) region: Written,
+    pub(crate) profile: Written,
+    pub(crate) path_style: Written,
+    pub(crate) access_key_id: Written,
+    pub(crate) secret_access_key: Written,
+    pub(crate) session_token: Written,
+    pub(crate) expected_bucket_owner: Written,
+    pub(crate) storage_class: Written,
+    pub(crate) sse: Written,
+    pub(crate) sse_kms_key_id: Written,
+}

@@ -1,0 +1,93 @@
+//! The settings as values that hold: every number in its bounds, every choice an enum.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longbow_core::diff::Comparison;
+use longbow_core::job::AttemptsPolicy;
+use longbow_core::object::Encryption;
+use longbow_core::transfer::MethodPolicy;
+
+/// All settings of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) selection: SelectionSettings,
+    /// `None`: the strongest that listings allow.
+    pub(crate) compare: Option<Comparison>,
+    pub(crate) delete: bool,
+    pub(crate) max_delete: u64,
+    pub(crate) method: MethodPolicy,
+    pub(crate) tags: bool,
+    /// Where state files are kept.
+    pub(crate) state_dir: PathBuf,
+    pub(crate) worker: WorkerSettings,
+    pub(crate) allow_http: bool,
+    pub(crate) source: SideSettings,
+    pub(crate) destination: DestinationSettings,
+}
+
+/// Which keys take part.
+#[derive(Debug, Clone)]
+pub(crate) struct SelectionSettings {
+    pub(crate) include: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) ignore_file: Option<PathBuf>,
+    /// Prefixes are taken as S3 takes them, not as folders.
+    pub(crate) raw_prefix: bool,
+}
+
+/// How much is done at once, and how patiently.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    pub(crate) part_size: u64,
+    pub(crate) whole_up_to: u64,
+    pub(crate) max_objects: NonZeroUsize,
+    pub(crate) max_requests: NonZeroUsize,
+    pub(crate) memory_bytes: u64,
+    pub(crate) attempts: AttemptsPolicy,
+    pub(crate) visibility: Duration,
+}
+
+/// How one side's store is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct SideSettings {
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
+    /// `None`: by itself for addresses and localhost.
+    pub(crate) path_style: Option<bool>,
+    pub(crate) credentials: Credentials,
+    pub(crate) requester_pays: bool,
+    pub(crate) expected_bucket_owner: Option<String>,
+}
+
+/// The destination has more to say.
+#[derive(Debug, Clone)]
+pub(crate) struct DestinationSettings {
+    pub(crate) side: SideSettings,
+    pub(crate) storage_class: Option<String>,
+    pub(crate) encryption: Option<Encryption>,
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub(crate) enum Credentials {
+    /// The standard AWS chain.
+    Chain,
+    /// Nobody: requests are not signed.
+    Anonymous,
+    /// A pair of keys of this side alone.
+    Keys { id: String, secret: String, token: Option<String> },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chain => "Chain",
+            Self::Anonymous => "Anonymous",
+            Self::Keys { .. } => "Keys(hidden)",
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! A job queue in memory with the meaning of Amazon SQS standard queues, under tokio's time.
+//!
+//! A receipt is good until its visibility ends; after that it changes nothing, whether or not somebody else has
+//! received the message. Paused time works: a waiting `receive` is one sleep.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use longbow_core::failure::BackendError;
+use longbow_core::object::ObjectKey;
+use longbow_core::port::{Delivery, JobQueue, OutgoingJob, QueueDepth, Receipt, SendReport};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// A queue in memory.
+#[derive(Debug, Default)]
+pub struct FakeQueue {
+    replacing: bool,
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    messages: VecDeque<Message>,
+    dead: Vec<(String, String)>,
+    acknowledged: Vec<String>,
+    fail_bodies: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Message {
+    number: u64,
+    subject: ObjectKey,
+    body: String,
+    receive_count: u32,
+    /// Until then its last receiver holds it.
+    visible_at: Instant,
+}
+
+impl Message {
+    fn receipt(&self) -> Receipt {
+        Receipt(format!("{}/{}", self.number, self.receive_count))
+    }
+
+    fn is_held(&self, now: Instant) -> bool {
+        self.visible_at > now
+    }
+}
+
+impl FakeQueue {
+    /// An empty queue that keeps every message, as SQS does.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty queue that keeps one waiting message a subject, the newest.
+    pub fn replacing() -> Self {
+        Self { replacing: true, ..Self::default() }
+    }
+
+    /// The bodies of all messages that are neither acknowledged nor dead.
+    pub fn bodies(&self) -> Vec<String> {
+        self.inner().messages.iter().map(|message| message.body.clone()).collect()
+    }
+
+    /// The dead letters with their reasons.
+    pub fn dead_letters(&self) -> Vec<(String, String)> {
+        self.inner().dead.clone()
+    }
+
+    /// The bodies of acknowledged messages, in order.
+    pub fn acknowledged(&self) -> Vec<String> {
+        self.inner().acknowledged.clone()
+    }
+
+    /// Adds a message as it is, also one that is no job.
+    pub fn push(&self, subject: &str, body: &str) {
+        let job = OutgoingJob { subject: subject.into(), body: body.to_owned() };
+        self.add(&mut self.inner(), job);
+        self.changed.notify_waiters();
+    }
+
+    /// Delivers every held message once more, as SQS may at any time. The old receipts are no longer current.
+    pub fn redeliver(&self) {
+        let now = Instant::now();
+        for message in &mut self.inner().messages {
+            message.visible_at = now;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Lets the next `send` fail for the messages of this body, once.
+    pub fn refuse_once(&self, body: &str) {
+        self.inner().fail_bodies.push(body.to_owned());
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, inner: &mut Inner, job: OutgoingJob) {
+        let now = Instant::now();
+        if self.replacing {
+            let waiting = |m: &Message| m.subject == job.subject && !m.is_held(now);
+            inner.messages.retain(|message| !waiting(message));
+        }
+        inner.next += 1;
+        let number = inner.next;
+        let OutgoingJob { subject, body } = job;
+        let message = Message { number, subject, body, receive_count: 0, visible_at: now };
+        inner.messages.push_back(message);
+    }
+
+    fn take(&self, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Option<Instant>> {
+        let now = Instant::now();
+        let mut inner = self.inner();
+        let visible = inner.messages.iter_mut().filter(|message| message.visible_at <= now);
+        let deliveries: Vec<_> = visible
+            .take(max)
+            .map(|message| {
+                message.receive_count += 1;
+                message.visible_at = now + visibility;
+                Delivery {
+                    receipt: message.receipt(),
+                    body: message.body.clone(),
+                    receive_count: message.receive_count,
+                }
+            })
+            .collect();
+        if deliveries.is_empty() {
+            return Err(inner.messages.iter().map(|message| message.visible_at).min());
+        }
+        Ok(deliveries)
+    }
+}
+
+impl Inner {
+    fn position(&self, receipt: &Receipt) -> Option<usize> {
+        let now = Instant::now();
+        self.messages.iter().position(|message| message.receipt() == *receipt && message.is_held(now))
+    }
+}
+
+#[async_trait]
+impl JobQueue for FakeQueue {
+    async fn send(&self, jobs: Vec<OutgoingJob>) -> Result<SendReport, BackendError> {
+        tokio::task::yield_now().await;
+        let mut report = SendReport::default();
+        {
+            let mut inner = self.inner();
+            for (index, job) in jobs.into_iter().enumerate() {
+                if let Some(at) = inner.fail_bodies.iter().position(|body| *body == job.body) {
+                    inner.fail_bodies.remove(at);
+                    report.failed.push((index, "InternalError: refused by the test".to_owned()));
+                } else {
+                    self.add(&mut inner, job);
+                }
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(report)
+    }
+
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, BackendError> {
+        tokio::task::yield_now().await;
+        let end = Instant::now() + wait;
+        loop {
+            // Listen before looking, so that nothing sent between the two is missed.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let wake = match self.take(max, visibility) {
+                Ok(deliveries) => return Ok(deliveries),
+                Err(next) => next.map_or(end, |next| next.min(end)),
+            };
+            if Instant::now() >= end {
+                return Ok(Vec::new());
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    async fn change_visibility(
+        &self,
+        receipts: &[Receipt],
+        visibility: Duration,
+    ) -> Result<Vec<Receipt>, BackendError> {
+        tokio::task::yield_now().await;
+        let now = Instant::now();
+        let mut stale = Vec::new();
+        {
+            let mut inner = self.inner();
+            for receipt in receipts {
+                match inner.position(receipt) {
+                    Some(at) => inner.messages[at].visible_at = now + visibility,
+                    None => stale.push(receipt.clone()),
+                }
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(stale)
+    }
+
+    async fn acknowledge(&self, receipt: &Receipt) -> Result<(), BackendError> {
+        tokio::task::yield_now().await;
+        let mut inner = self.inner();
+        if let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) {
+            inner.acknowledged.push(message.body);
+        }
+        Ok(())
+    }
+
+    async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError> {
+        tokio::task::yield_now().await;
+        let mut inner = self.inner();
+        if let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) {
+            inner.dead.push((message.body, reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, BackendError> {
+        tokio::task::yield_now().await;
+        let now = Instant::now();
+        let inner = self.inner();
+        let mut depth = QueueDepth { dead: inner.dead.len() as u64, ..QueueDepth::default() };
+        for message in &inner.messages {
+            if message.visible_at <= now {
+                depth.visible += 1;
+            } else {
+                depth.in_flight += 1;
+            }
+        }
+        Ok(depth)
+    }
+}

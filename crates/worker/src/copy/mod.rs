@@ -1,0 +1,130 @@
+//! Copy: the bytes go, and what was said about them on the way is kept for verification.
+
+mod attributes;
+mod multipart;
+mod part;
+mod reading;
+mod server_side;
+mod whole;
+
+use std::sync::Arc;
+
+use longbow_core::failure::{Failure, FailureClass, Feature, StoreError, StoreErrorKind};
+use longbow_core::job::{CopyMethod, Observation};
+use longbow_core::object::{Checksums, ETag, Md5, VersionId};
+use longbow_core::port::{HeadRequest, Written};
+use longbow_core::transfer::{MethodPolicy, WriteMethod};
+use tokio_util::sync::CancellationToken;
+
+use crate::Shared;
+use crate::claim::Claimed;
+use crate::executor::Stopped;
+use crate::plan::Planned;
+
+/// Bytes that are on their way or have arrived, with everything that can prove them.
+pub(crate) struct Copied {
+    pub(crate) method: CopyMethod,
+    /// What the destination said of the finished write.
+    pub(crate) written: Written,
+    /// The tag that the destination must have, where tags are digests there.
+    pub(crate) expected_etag: Option<ETag>,
+    /// The destination was told this digest before it stored anything, or checked each part.
+    pub(crate) proved_ahead: bool,
+    /// Checksums of the bytes that were read.
+    pub(crate) computed: Checksums,
+    /// Checksums that the source publishes.
+    pub(crate) published: Checksums,
+    /// The version that was read.
+    pub(crate) version: Option<VersionId>,
+    pub(crate) parts: u32,
+    pub(crate) parts_reused: u32,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_sent: u64,
+    /// What could not be preserved.
+    pub(crate) lost: Vec<String>,
+}
+
+/// Copies as planned.
+pub(crate) async fn copy(
+    shared: &Arc<Shared>,
+    claimed: &mut Claimed,
+    planned: Planned,
+    drain: &CancellationToken,
+) -> Result<Copied, Stopped> {
+    let server_side = planned.server_side;
+    let result = match (server_side, planned.write) {
+        (true, WriteMethod::Whole) => server_side::copy_whole(shared, claimed, planned).await,
+        (true, WriteMethod::Parts(plan)) => server_side::copy_parts(shared, claimed, planned, plan, drain).await,
+        (false, WriteMethod::Whole) => whole::copy(shared, claimed, planned).await,
+        (false, WriteMethod::Parts(plan)) => multipart::copy(shared, claimed, planned, plan, drain).await,
+    };
+    match result {
+        // One identity may read and another write: the store then refuses what this machine can still do.
+        Err(Stopped::Failed(Failure { class: FailureClass::Denied, .. }))
+            if server_side && shared.options.method == MethodPolicy::Auto =>
+        {
+            shared.quirks.lacks(Feature::ServerSideCopy);
+            Err(Stopped::Adapted)
+        }
+        result => result,
+    }
+}
+
+/// What a failed write means for the attempt.
+pub(crate) fn write_failure(shared: &Shared, error: StoreError) -> Stopped {
+    match error.kind {
+        StoreErrorKind::PreconditionFailed => Stopped::DestinationChanged,
+        StoreErrorKind::Unsupported(Feature::Other) => Stopped::Failed(error.into()),
+        StoreErrorKind::Unsupported(feature) if shared.quirks.has(feature) => {
+            shared.quirks.lacks(feature);
+            Stopped::Adapted
+        }
+        StoreErrorKind::Throttled => {
+            shared.permits.throttled();
+            Stopped::Failed(error.into())
+        }
+        _ => Stopped::Failed(error.into()),
+    }
+}
+
+/// What must hold just before a write becomes visible: the lease, and on stores without conditional writes the
+/// observation.
+pub(crate) async fn guard(shared: &Shared, claimed: &Claimed) -> Result<(), Stopped> {
+    if claimed.lease.is_lost() {
+        return Err(Stopped::Superseded);
+    }
+    if shared.quirks.has(Feature::ConditionalWrites) {
+        return Ok(());
+    }
+    let found = match shared.ports.destination.head(&claimed.job.destination, &HeadRequest::default()).await {
+        Ok(head) => head.etag.map_or(Observation::Unknown, Observation::Present),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Observation::Absent,
+        Err(error) => return Err(Stopped::Failed(error.into())),
+    };
+    if claimed.job.observed != Observation::Unknown && found != claimed.job.observed {
+        return Err(Stopped::DestinationChanged);
+    }
+    Ok(())
+}
+
+/// Compares a part's or whole's tag with the digest of what was sent. `Ok(false)`: the tag cannot tell.
+pub(crate) fn tag_proves(shared: &Shared, written: &Written, sent: Md5) -> Result<bool, Failure> {
+    use longbow_core::object::ETagKind;
+    if let Some(encryption) = &written.encryption
+        && !encryption.etag_is_md5()
+    {
+        shared.quirks.destination_tags_proved_no_digests();
+        return Ok(false);
+    }
+    match written.etag.as_ref().map(ETag::kind) {
+        Some(ETagKind::Md5(md5)) if md5 == sent => Ok(true),
+        Some(ETagKind::Md5(md5)) if shared.quirks.destination_tags_are_digests() => Err(Failure::new(
+            FailureClass::Corrupt,
+            format!("the destination's MD5 {md5} is not the MD5 {sent} of what was sent"),
+        )),
+        _ => {
+            shared.quirks.destination_tags_proved_no_digests();
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! One GET streamed into one PUT.
+//!
+//! Where the digest of the bytes is known before the first of them (the source's tag is their MD5, or it publishes a
+//! checksum), it goes ahead of them and the destination refuses anything else: nothing wrong is ever visible, and
+//! nothing has to be hashed here. Otherwise the bytes are kept in memory, digested, and sent with their digest.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use longbow_core::failure::{FailureClass, Feature};
+use longbow_core::job::CopyMethod;
+use longbow_core::object::{Checksums, ETag, ETagKind, Md5, ObjectHead};
+use longbow_core::port::{GetRequest, ObjectBody, PutBody, PutRequest};
+
+use super::attributes::along;
+use super::reading::{blame, read};
+use super::{Copied, guard};
+use crate::Shared;
+use crate::claim::Claimed;
+use crate::digest::Wanted;
+use crate::executor::Stopped;
+use crate::plan::{KEEP_UP_TO, Planned, source_failure};
+
+/// Memory that a streamed body takes at most: frames in flight on both sides.
+pub(crate) const STREAM_MEMORY: u64 = 1 << 20;
+/// Bodies up to this size may be kept for a second attempt.
+const KEEP_FOR_RETRY: u64 = 64 << 20;
+
+pub(crate) async fn copy(shared: &Arc<Shared>, claimed: &Claimed, planned: Planned) -> Result<Copied, Stopped> {
+    let size = claimed.job.object.size;
+    let slot = shared.permits.slot().await;
+    let _memory = shared.permits.memory(size.min(STREAM_MEMORY)).await;
+    let began = shared.ports.clock.elapsed();
+    let body = get(shared, claimed, &planned).await?;
+    let along = along(shared, claimed, &body.head).await?;
+    let head = body.head.clone();
+    let known_md5 = known_md5(shared, &head);
+    let ahead = if shared.quirks.has(Feature::Checksums) || shared.quirks.destination.folder {
+        head.checksums
+    } else {
+        Checksums::default()
+    };
+    let mut request = PutRequest {
+        attributes: along.attributes,
+        tags: along.tags,
+        condition: planned.condition.clone(),
+        md5: known_md5,
+        checksums: ahead,
+        modified: head.modified,
+    };
+    let trust_source = claimed.failed_before() == 0;
+    let streamed = trust_source && (known_md5.is_some() || !ahead.is_empty() || size > KEEP_UP_TO);
+    let sent = if streamed || size > KEEP_FOR_RETRY {
+        send_streamed(shared, claimed, &planned, body, request).await?
+    } else {
+        let _more = shared.permits.memory(size).await;
+        let kept = keep(shared, claimed, &planned, body).await?;
+        let md5 = prove_kept(shared, claimed, &planned, &kept, known_md5).await?;
+        request.md5 = Some(md5);
+        guard(shared, claimed).await?;
+        let sums = kept.sums;
+        let frames = PutBody::Kept(kept.frames);
+        let written = shared
+            .ports
+            .destination
+            .put(&claimed.job.destination, frames, &request)
+            .await
+            .map_err(|error| super::write_failure(shared, error))?;
+        Sent { written, md5: Some(md5), sums, proved_ahead: true }
+    };
+    shared.permits.completed(size, shared.ports.clock.elapsed().saturating_sub(began));
+    drop(slot);
+    Ok(Copied {
+        method: CopyMethod::Whole,
+        expected_etag: sent.md5.map(ETag::of_md5),
+        proved_ahead: sent.proved_ahead,
+        computed: sent.sums,
+        published: head.checksums,
+        version: head.version,
+        written: sent.written,
+        parts: 0,
+        parts_reused: 0,
+        bytes_read: size,
+        bytes_sent: size,
+        lost: along.lost,
+    })
+}
+
+struct Sent {
+    written: longbow_core::port::Written,
+    md5: Option<Md5>,
+    sums: Checksums,
+    proved_ahead: bool,
+}
+
+async fn get(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned) -> Result<ObjectBody, Stopped> {
+    let checksums = shared.quirks.has(Feature::Checksums) && !shared.quirks.source.folder;
+    let request = GetRequest { pin: planned.pin.clone(), range: None, checksums };
+    let body = shared.ports.source.get(&claimed.job.source, &request).await.map_err(|error| {
+        if error.kind == longbow_core::failure::StoreErrorKind::Throttled {
+            shared.permits.throttled();
+        }
+        source_failure(error)
+    })?;
+    if body.length != claimed.job.object.size {
+        return Err(Stopped::SourceChanged);
+    }
+    Ok(body)
+}
+
+/// The MD5 of the whole, when the source's tag is one.
+fn known_md5(shared: &Shared, head: &ObjectHead) -> Option<Md5> {
+    if head.encryption.as_ref().is_some_and(|e| !e.etag_is_md5()) {
+        shared.quirks.source_tags_proved_no_digests();
+    }
+    match head.etag.as_ref()?.kind() {
+        ETagKind::Md5(md5) if shared.quirks.source_tags_are_digests() => Some(md5),
+        _ => None,
+    }
+}
+
+async fn send_streamed(
+    shared: &Arc<Shared>,
+    claimed: &Claimed,
+    planned: &Planned,
+    body: ObjectBody,
+    request: PutRequest,
+) -> Result<Sent, Stopped> {
+    let size = body.length;
+    let published = body.head.checksums;
+    // The destination checks what went ahead; without that the bytes are digested as they pass.
+    let proved_ahead = request.md5.is_some() || !request.checksums.is_empty();
+    let digest = if request.md5.is_some() {
+        None
+    } else {
+        let wanted = Wanted { crc32c: published.crc32c.is_some(), crc32: published.crc32.is_some() };
+        Some(shared.digests.stream(size, wanted))
+    };
+    guard(shared, claimed).await?;
+    let known = request.md5;
+    let (stream, tally) = read(shared, &claimed.job.source, &planned.pin, 0, body, digest);
+    let body = PutBody::Streamed { length: size, stream };
+    let written = shared
+        .ports
+        .destination
+        .put(&claimed.job.destination, body, &request)
+        .await
+        .map_err(|error| blame(shared, &tally, error))?;
+    let digest = tally.finish().await?;
+    if let Some(digest) = &digest
+        && published.agrees(&digest.checksums) == Some(false)
+    {
+        return Err(Stopped::failed(FailureClass::Corrupt, "the bytes read do not have the source's checksum"));
+    }
+    let sums = digest.as_ref().map_or(published, |d| d.checksums);
+    Ok(Sent { written, md5: known.or(digest.map(|d| d.md5)), sums, proved_ahead })
+}
+
+/// A body in memory, with its digest.
+struct Kept {
+    frames: Vec<Bytes>,
+    md5: Md5,
+    sums: Checksums,
+}
+
+async fn keep(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned, body: ObjectBody) -> Result<Kept, Stopped> {
+    let published = body.head.checksums;
+    let wanted = Wanted { crc32c: published.crc32c.is_some(), crc32: published.crc32.is_some() };
+    let digest = shared.digests.stream(body.length, wanted);
+    let (mut stream, tally) = read(shared, &claimed.job.source, &planned.pin, 0, body, Some(digest));
+    let mut frames = Vec::new();
+    while let Some(frame) = stream.next().await {
+        match frame {
+            Ok(frame) => frames.push(frame),
+            Err(error) => return Err(blame(shared, &tally, error)),
+        }
+    }
+    let Some(digest) = tally.finish().await? else {
+        return Err(Stopped::failed(FailureClass::Transient, "the digest of the body is missing"));
+    };
+    if published.agrees(&digest.checksums) == Some(false) {
+        return Err(Stopped::failed(FailureClass::Corrupt, "the bytes read do not have the source's checksum"));
+    }
+    Ok(Kept { frames, md5: digest.md5, sums: digest.checksums })
+}
+
+/// The MD5 to send with a kept body. Where it is not what the source's tag says, the body is read once more: two
+/// equal readings mean that the tag is no MD5, two different ones that bytes were damaged.
+async fn prove_kept(
+    shared: &Arc<Shared>,
+    claimed: &Claimed,
+    planned: &Planned,
+    kept: &Kept,
+    known: Option<Md5>,
+) -> Result<Md5, Stopped> {
+    let Some(known) = known else { return Ok(kept.md5) };
+    if known == kept.md5 {
+        return Ok(known);
+    }
+    let again = keep(shared, claimed, planned, get(shared, claimed, planned).await?).await?;
+    if again.md5 != kept.md5 {
+        return Err(Stopped::failed(
+            FailureClass::Corrupt,
+            format!("the bytes read have the MD5 {}, the source's tag says {known}", kept.md5),
+        ));
+    }
+    shared.quirks.source_tags_proved_no_digests();
+    Ok(kept.md5)
+}

@@ -1,0 +1,242 @@
+//! Where the parts in flight meet the thread that hashes them.
+//!
+//! Holds what every part has pending, bounds the sum of it, and decides when hashing is worth waking the thread: when
+//! enough has gathered to fill the lanes for a while, or when somebody waits. Nothing else ever needs the thread, so
+//! there is no timer, and a trickle of frames wakes nobody. The lock is held for moments; nothing is hashed under it.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use longbow_core::transfer::PartDigest;
+use tokio::sync::oneshot;
+
+use super::kernel::Kernel;
+use super::lanes::{self, Job};
+use super::running::Running;
+
+/// A part with at most so much pending is finished where it is: less work than waking the thread.
+const FINISH_HERE: usize = 8 << 10;
+/// Most bytes that one part may have pending, however much room there is.
+const MOST_OF_ONE: usize = 2 << 20;
+/// The thread is woken when the parts have this much pending each, on average …
+const WORTH_OF_ONE: usize = 64 << 10;
+/// … but not for less than this in all …
+const WORTH_LEAST: usize = 512 << 10;
+/// … and always for this much.
+const WORTH_MOST: usize = 2 << 20;
+
+/// The meeting place of some parts and one thread.
+pub(super) struct Hub {
+    state: Mutex<State>,
+    work: Condvar,
+    /// Most bytes pending, but for the last frame.
+    limit: usize,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+    active: usize,
+    /// Bytes pending in all slots and in the hands of the thread.
+    pending: usize,
+    /// Somebody waits for room or for a digest.
+    hurry: bool,
+    asleep: bool,
+    thread: Thread,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Thread {
+    #[default]
+    None,
+    Runs,
+    /// The service is gone: the thread ends.
+    Leave,
+    /// The thread has panicked.
+    Dead,
+}
+
+/// One part.
+#[derive(Default)]
+struct Slot {
+    /// `None` while the thread has it.
+    running: Option<Box<Running>>,
+    /// Frames that come while the thread has it.
+    inbox: VecDeque<Bytes>,
+    pending: usize,
+    waker: Option<Waker>,
+    done: Option<oneshot::Sender<PartDigest>>,
+}
+
+impl State {
+    fn slot(&mut self, id: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(id)?.as_mut()
+    }
+
+    fn remove(&mut self, id: usize) -> Option<Slot> {
+        let slot = self.slots.get_mut(id)?.take()?;
+        self.free.push(id);
+        self.active -= 1;
+        Some(slot)
+    }
+
+    /// How much pending is worth waking the thread.
+    fn worth(&self, limit: usize) -> usize {
+        (self.active * WORTH_OF_ONE).clamp(WORTH_LEAST, WORTH_MOST).min(limit / 2)
+    }
+
+    fn due(&self, limit: usize) -> bool {
+        self.hurry || self.pending > self.worth(limit)
+    }
+
+    /// How much one part may have pending: its share, so that the fast ones leave room for the slow ones.
+    fn share(&self, limit: usize) -> usize {
+        (limit / self.active.max(1)).clamp(1, MOST_OF_ONE)
+    }
+}
+
+impl Hub {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), limit: limit.max(1) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of the thread is told by `Thread::Dead`; the state is whole whenever the lock is free.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Parts that are hashed here now.
+    pub(super) fn active(&self) -> usize {
+        self.lock().active
+    }
+
+    /// Bytes pending.
+    pub(super) fn pending(&self) -> usize {
+        self.lock().pending
+    }
+
+    /// Whether the caller has to start the thread now; said to one caller only.
+    pub(super) fn wants_thread(&self) -> bool {
+        let mut state = self.lock();
+        let wants = state.thread == Thread::None;
+        if wants {
+            state.thread = Thread::Runs;
+        }
+        wants
+    }
+
+    /// The thread could not be started; the next caller may try again.
+    pub(super) fn has_no_thread(&self) {
+        self.lock().thread = Thread::None;
+    }
+
+    /// Sends the thread home. No part is left: each keeps the service alive.
+    pub(super) fn leave(&self) {
+        let mut state = self.lock();
+        if state.thread == Thread::Runs {
+            state.thread = Thread::Leave;
+        }
+        self.work.notify_one();
+    }
+
+    /// Takes up a part; returns the number of its slot.
+    pub(super) fn enter(&self, running: Box<Running>) -> usize {
+        let mut state = self.lock();
+        let pending = running.pending();
+        let slot = Some(Slot { pending, running: Some(running), ..Slot::default() });
+        state.active += 1;
+        state.pending += pending;
+        let id = state.free.pop().unwrap_or(state.slots.len());
+        match state.slots.get_mut(id) {
+            Some(free) => *free = slot,
+            None => state.slots.push(slot),
+        }
+        id
+    }
+
+    /// Takes a frame, whether there is room or not.
+    pub(super) fn push(&self, id: usize, frame: Bytes) {
+        let mut state = self.lock();
+        let length = frame.len();
+        let Some(slot) = state.slot(id) else { return };
+        slot.pending += length;
+        match &mut slot.running {
+            Some(running) => running.push(frame),
+            None => slot.inbox.push_back(frame),
+        }
+        state.pending += length;
+        self.wake_if_due(state);
+    }
+
+    /// Waits until there is room for a frame of this part.
+    pub(super) fn poll_room(&self, id: usize, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        let (room, share) = (state.pending < self.limit, state.share(self.limit));
+        let dead = state.thread == Thread::Dead;
+        let Some(slot) = state.slot(id) else { return Poll::Ready(()) };
+        if dead || (room && slot.pending < share) {
+            slot.waker = None;
+            return Poll::Ready(());
+        }
+        match &mut slot.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => slot.waker = Some(context.waker().clone()),
+        }
+        state.hurry = true;
+        self.wake_if_due(state);
+        Poll::Pending
+    }
+
+    /// The digest of a part to which nothing more is added: by the thread, or by the caller, who gets it back when
+    /// hardly anything is left to do.
+    pub(super) fn finish(&self, id: usize) -> Finish {
+        let mut state = self.lock();
+        let dead = state.thread == Thread::Dead;
+        let (done, digest) = oneshot::channel();
+        let Some(slot) = state.slot(id) else { return Finish::There(digest) };
+        let small = slot.pending <= FINISH_HERE || dead;
+        if small && let Some(running) = slot.running.take() {
+            state.pending -= running.pending();
+            state.remove(id);
+            return Finish::Here(running);
+        }
+        if !dead {
+            slot.done = Some(done);
+            state.hurry = true;
+            self.wake_if_due(state);
+        }
+        Finish::There(digest)
+    }
+
+    /// Forgets a part that nobody wants any more, and frees its frames.
+    pub(super) fn abandon(&self, id: usize) {
+        let mut state = self.lock();
+        let Some(slot) = state.remove_or_mark(id) else { return };
+        let wakers = state.wakers(self.limit);
+        drop(state);
+        drop(slot);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_if_due(&self, mut state: MutexGuard<'_, State>) {
+        if state.asleep && state.due(self.limit) {
+            state.asleep = false;
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
+    /// The thread: hashes whatever is due until the service is gone.
+    pub(super) fn serve(&self, kernel: Kernel) {
+        let _guard = Guard(self);
+        let mut jobs = Vec::new();
+        while let Some((useful, spare)) = self.take(&mut jobs, kernel) {
+            lanes::run(kernel, &mut jobs, useful, spare);
+            self.give_back(&mut jobs);
+        }
+    }
+}

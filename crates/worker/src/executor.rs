@@ -1,0 +1,101 @@
+//! One delivery, from reception to settlement: claim → plan → copy → verify → settle.
+
+use std::sync::Arc;
+
+use longbow_core::failure::{BackendError, Failure, FailureClass};
+use longbow_core::port::Delivery;
+use tokio_util::sync::CancellationToken;
+
+use crate::claim::{AdvanceError, Claimed, NoClaim, claim};
+use crate::lease::Lease;
+use crate::settle::{self, Finished};
+use crate::{Shared, copy, plan, verify};
+
+/// How often one attempt may begin anew because source or destination changed under it.
+const LOOKS: u32 = 4;
+
+/// What an attempt can end with, short of an outcome.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// It failed.
+    Failed(Failure),
+    /// The source is not what the job says any more: look at both sides again.
+    SourceChanged,
+    /// The destination is not what was observed any more: look at both sides again.
+    DestinationChanged,
+    /// A store lacks a feature, which is known now: look at both sides again and do without.
+    Adapted,
+    /// Another attempt has taken over, or the lease is lost: leave everything as it is.
+    Superseded,
+    /// Queue or state store failed.
+    Backend(BackendError),
+}
+
+impl Stopped {
+    pub(crate) fn failed(class: FailureClass, message: impl Into<String>) -> Self {
+        Self::Failed(Failure::new(class, message))
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<AdvanceError> for Stopped {
+    fn from(error: AdvanceError) -> Self {
+        match error {
+            AdvanceError::Superseded => Self::Superseded,
+            AdvanceError::Backend(error) => Self::Backend(error),
+            AdvanceError::Illegal(error) => Self::failed(FailureClass::Permanent, error.to_string()),
+        }
+    }
+}
+
+/// Runs one delivery to its end. An error is one of queue or state store: the run cannot go on.
+pub(crate) async fn run(
+    shared: &Arc<Shared>,
+    delivery: Delivery,
+    lease: Lease,
+    drain: &CancellationToken,
+) -> Result<(), BackendError> {
+    let started = shared.ports.clock.elapsed();
+    let mut claimed = match claim(shared, &delivery, lease).await {
+        Ok(claimed) => claimed,
+        Err((_, NoClaim::Backend(error))) => return Err(error),
+        Err((lease, NoClaim::Refused(reason))) => return settle::refuse(shared, &lease, &reason).await,
+    };
+    let mut looks = 0;
+    let stopped = loop {
+        match attempt(shared, &mut claimed, looks > 0, drain).await {
+            Ok(finished) => return settle::settle(shared, claimed, finished, started).await,
+            Err(changed @ (Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted)) => {
+                looks += 1;
+                if looks >= LOOKS {
+                    let what = if matches!(changed, Stopped::SourceChanged) { "source" } else { "destination" };
+                    break Stopped::failed(
+                        FailureClass::Corrupt,
+                        format!("the {what} object was changed {LOOKS} times while it was being copied"),
+                    );
+                }
+            }
+            Err(stopped) => break stopped,
+        }
+    };
+    settle::settle_failure(shared, claimed, stopped, started).await
+}
+
+async fn attempt(
+    shared: &Arc<Shared>,
+    claimed: &mut Claimed,
+    look_again: bool,
+    drain: &CancellationToken,
+) -> Result<Finished, Stopped> {
+    let planned = match plan::plan(shared, claimed, look_again, drain).await? {
+        plan::Step::Equal(equal) => return Ok(Finished::Equal(equal)),
+        plan::Step::Copy(planned) => planned,
+    };
+    let copied = copy::copy(shared, claimed, planned, drain).await?;
+    Ok(Finished::Verified(verify::verify(shared, claimed, copied).await?))
+}

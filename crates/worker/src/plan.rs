@@ -1,0 +1,262 @@
+//! Plan: look where looking is needed, the destination before the source, and choose the way of the bytes.
+
+use std::sync::Arc;
+
+use longbow_core::failure::{FailureClass, Feature, StoreError, StoreErrorKind};
+use longbow_core::job::{Observation, Proof, RecordState, SourceVersion};
+use longbow_core::object::{Checksums, ETag, ETagKind, ObjectHead, ObjectKey};
+use longbow_core::port::{HeadRequest, ReadPin, WriteCondition};
+use longbow_core::transfer::{MAX_PART_SIZE, MethodFacts, PartPlan, WriteMethod, choose_method, composite_etag};
+use tokio_util::sync::CancellationToken;
+
+use crate::Shared;
+use crate::claim::Claimed;
+use crate::executor::Stopped;
+
+/// Bodies of at most this many bytes may be held in memory, so that their digest can be sent ahead.
+pub(crate) const KEEP_UP_TO: u64 = 8 << 20;
+
+/// What a look at both sides says.
+pub(crate) enum Step {
+    /// Nothing has to be copied.
+    Equal(Equal),
+    /// These bytes go this way.
+    Copy(Planned),
+}
+
+/// The destination has the object already.
+pub(crate) struct Equal {
+    pub(crate) destination_etag: Option<ETag>,
+    pub(crate) checksums: Checksums,
+    pub(crate) proof: Proof,
+    pub(crate) reason: &'static str,
+}
+
+/// A claimed job with the way its bytes will go.
+pub(crate) struct Planned {
+    pub(crate) pin: ReadPin,
+    pub(crate) condition: WriteCondition,
+    pub(crate) server_side: bool,
+    pub(crate) write: WriteMethod,
+    /// The parts are the source's own, so the tags must come out equal.
+    pub(crate) keeps_source_parts: bool,
+    /// The source's headers, where the plan had to ask for them.
+    pub(crate) head: Option<ObjectHead>,
+}
+
+/// Looks and decides. `look_again`: something changed under the last try of this attempt.
+pub(crate) async fn plan(
+    shared: &Arc<Shared>,
+    claimed: &mut Claimed,
+    look_again: bool,
+    drain: &CancellationToken,
+) -> Result<Step, Stopped> {
+    if drain.is_cancelled() {
+        return Err(Stopped::failed(FailureClass::Interrupted, "stopped before it began"));
+    }
+    let unseen = claimed.job.observed == Observation::Unknown;
+    let look = look_again || unseen || claimed.job.inspect || claimed.is_second_look();
+    let mut source_head = None;
+    if look {
+        let destination = look_at_destination(shared, &claimed.job.destination).await?;
+        if look_again {
+            source_head = Some(look_at_source(shared, claimed).await?);
+        }
+        if let Some(found) = &destination
+            && let Some(equal) = is_equal(shared, claimed, found, &mut source_head).await?
+        {
+            return Ok(Step::Equal(equal));
+        }
+        claimed.job.observed = match destination {
+            None => Observation::Absent,
+            Some(ObjectHead { etag: Some(etag), .. }) => Observation::Present(etag),
+            Some(_) => Observation::Unknown,
+        };
+    }
+    choose(shared, claimed, source_head).await.map(Step::Copy)
+}
+
+async fn look_at_destination(shared: &Shared, key: &ObjectKey) -> Result<Option<ObjectHead>, Stopped> {
+    let _slot = shared.permits.slot().await;
+    let request = HeadRequest { checksums: shared.quirks.has(Feature::Checksums), ..HeadRequest::default() };
+    match shared.ports.destination.head(key, &request).await {
+        Ok(head) => Ok(Some(head)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Stopped::Failed(error.into())),
+    }
+}
+
+/// Reads the source's headers as they are now, and makes the job mean that version.
+async fn look_at_source(shared: &Shared, claimed: &mut Claimed) -> Result<ObjectHead, Stopped> {
+    let _slot = shared.permits.slot().await;
+    let request = HeadRequest {
+        pin: ReadPin { etag: None, version: claimed.job.object.version.clone() },
+        part: None,
+        checksums: true,
+    };
+    let head = shared.ports.source.head(&claimed.job.source, &request).await.map_err(source_failure)?;
+    claimed.job.object = SourceVersion {
+        size: head.size,
+        etag: head.etag.clone(),
+        version: claimed.job.object.version.clone(),
+        modified: head.modified,
+    };
+    Ok(head)
+}
+
+/// A failed read of the source: a pin that does not hold means that the object is another one by now.
+pub(crate) fn source_failure(error: StoreError) -> Stopped {
+    match error.kind {
+        StoreErrorKind::PreconditionFailed => Stopped::SourceChanged,
+        StoreErrorKind::NotFound => {
+            Stopped::failed(FailureClass::Permanent, format!("the source object is gone: {}", error.message))
+        }
+        _ => Stopped::Failed(error.into()),
+    }
+}
+
+pub(crate) fn pin(source: &SourceVersion) -> ReadPin {
+    ReadPin { etag: source.etag.clone(), version: source.version.clone() }
+}
+
+/// Whether the destination provably holds the source's bytes; asks for the source's checksums if nothing else tells.
+async fn is_equal(
+    shared: &Shared,
+    claimed: &Claimed,
+    found: &ObjectHead,
+    source_head: &mut Option<ObjectHead>,
+) -> Result<Option<Equal>, Stopped> {
+    let job = &claimed.job;
+    if found.size != job.object.size {
+        return Ok(None);
+    }
+    let equal = |proof, reason, checksums| {
+        Ok(Some(Equal { destination_etag: found.etag.clone(), checksums, proof, reason }))
+    };
+    let digest = |etag: &ETag| matches!(etag.kind(), ETagKind::Md5(_) | ETagKind::Composite { .. });
+    if let (Some(a), Some(b)) = (&job.object.etag, &found.etag)
+        && a == b
+        && digest(a)
+    {
+        return equal(Proof::ETag, "the destination has it already", found.checksums);
+    }
+    if let Some(record) = claimed.record()
+        && record.source.is(&job.object)
+    {
+        match &record.state {
+            RecordState::Copied { destination_etag, checksums, .. }
+                if destination_etag.is_some() && *destination_etag == found.etag =>
+            {
+                return equal(Proof::Recorded, "unchanged since it was copied", *checksums);
+            }
+            // All parts were sent and proved, and the reply to their completion was lost.
+            RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. } => {
+                let proofs = shared.ports.state.parts(&claimed.subject, &upload.upload).await.map_err(Stopped::Backend)?;
+                if u32::try_from(proofs.len()) == Ok(upload.plan.count()) {
+                    let tag = composite_etag(proofs.iter().filter_map(longbow_core::transfer::PartProof::digest));
+                    if found.etag.as_ref() == Some(&tag) {
+                        return equal(Proof::Written, "an earlier attempt had completed it", found.checksums);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    if found.checksums.is_empty() {
+        return Ok(None);
+    }
+    if source_head.is_none() {
+        let _slot = shared.permits.slot().await;
+        let request = HeadRequest { pin: pin(&job.object), part: None, checksums: true };
+        *source_head = Some(shared.ports.source.head(&job.source, &request).await.map_err(source_failure)?);
+    }
+    let agrees = source_head.as_ref().and_then(|head| head.checksums.agrees(&found.checksums));
+    if agrees == Some(true) {
+        return equal(Proof::Checksum, "checksums are equal", found.checksums);
+    }
+    Ok(None)
+}
+
+async fn choose(
+    shared: &Shared,
+    claimed: &Claimed,
+    mut head: Option<ObjectHead>,
+) -> Result<Planned, Stopped> {
+    let (job, quirks, options) = (&claimed.job, &shared.quirks, &shared.options);
+    let object = &job.object;
+    let kind = object.etag.as_ref().map(ETag::kind);
+    let same_store = quirks.has(Feature::ServerSideCopy)
+        && quirks.source.copy_domain.is_some()
+        && quirks.source.copy_domain == quirks.destination.copy_domain;
+    let to_folder = quirks.destination.folder;
+    let pin = pin(object);
+    let whole_up_to = if digest_is_known(shared, kind) { options.whole_up_to } else { KEEP_UP_TO.min(options.whole_up_to) };
+    let source_part = match kind {
+        Some(ETagKind::Composite { parts: 1, .. }) => Some(object.size),
+        Some(ETagKind::Composite { .. }) if !to_folder => {
+            let _slot = shared.permits.slot().await;
+            let request = HeadRequest { pin: pin.clone(), part: Some(1), checksums: false };
+            match shared.ports.source.head(&job.source, &request).await {
+                // A store that does not know part numbers answers with the size of the whole.
+                Ok(part) => part.part_size,
+                Err(error) if error.kind == StoreErrorKind::PreconditionFailed => return Err(Stopped::SourceChanged),
+                Err(error) if matches!(error.class(), FailureClass::Permanent) && error.kind != StoreErrorKind::NotFound => None,
+                Err(error) => return Err(source_failure(error)),
+            }
+        }
+        _ => None,
+    };
+    let parts_wanted = object.size > whole_up_to || source_part.is_some();
+    if parts_wanted && head.is_none() {
+        let _slot = shared.permits.slot().await;
+        let request = HeadRequest { pin: pin.clone(), part: None, checksums: true };
+        head = Some(shared.ports.source.head(&job.source, &request).await.map_err(source_failure)?);
+    }
+    let facts = MethodFacts {
+        size: object.size,
+        source_tag: kind.filter(|_| quirks.source_tags_are_digests()),
+        source_part,
+        published: head.as_ref().map_or_else(Checksums::default, |h| h.checksums),
+        same_store,
+        to_folder,
+        from_folder: quirks.source.folder,
+        part_size: options.part_size,
+        whole_up_to,
+        multipart: quirks.has(Feature::Multipart),
+    };
+    let choice = choose_method(options.method, &facts)
+        .map_err(|error| Stopped::failed(FailureClass::Permanent, error.to_string()))?;
+    // A destination that cannot prove one large write by its tag gets it in parts, each proved ahead.
+    let write = match choice.write {
+        WriteMethod::Whole
+            if !choice.server_side
+                && !to_folder
+                && facts.multipart
+                && object.size > KEEP_UP_TO
+                && !digest_is_known(shared, kind) =>
+        {
+            let plan = PartPlan::for_size(object.size, options.part_size)
+                .map_err(|error| Stopped::failed(FailureClass::Permanent, error.to_string()))?;
+            WriteMethod::Parts(plan)
+        }
+        WriteMethod::Whole if !choice.server_side && !to_folder && object.size > MAX_PART_SIZE => {
+            return Err(Stopped::failed(
+                FailureClass::Permanent,
+                "the destination takes no multipart uploads, and no single write of more than 5 GiB",
+            ));
+        }
+        write => write,
+    };
+    let condition = match &job.observed {
+        _ if !quirks.has(Feature::ConditionalWrites) => WriteCondition::Always,
+        Observation::Absent => WriteCondition::Absent,
+        Observation::Present(etag) => WriteCondition::Matches(etag.clone()),
+        Observation::Unknown => WriteCondition::Always,
+    };
+    Ok(Planned { pin, condition, server_side: choice.server_side, write, keeps_source_parts: choice.keeps_source_parts, head })
+}
+
+/// Whether the MD5 of the whole is known before its first byte.
+fn digest_is_known(shared: &Shared, kind: Option<ETagKind>) -> bool {
+    shared.quirks.source_tags_are_digests() && matches!(kind, Some(ETagKind::Md5(_)))
+}
