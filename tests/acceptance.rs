@@ -1,3 +1,5 @@
 //! The acceptance tests in Rust: one binary, a module a subject.
 
 mod architecture;
+mod trip;
+mod world;

@@ -38,7 +38,11 @@ impl From<MessageError> for NoClaim {
 }
 
 /// Reads the message and loads the record.
-pub(crate) async fn claim(shared: &Shared, delivery: &Delivery, lease: Lease) -> Result<Claimed, (Lease, NoClaim)> {
+pub(crate) async fn claim(
+    shared: &Shared,
+    delivery: &Delivery,
+    lease: Lease,
+) -> Result<Claimed, (Lease, NoClaim)> {
     match load(shared, delivery).await {
         Ok((job, subject, stored)) => {
             let (version, record) = stored.map_or((None, None), |s| (Some(s.version), Some(s.record)));

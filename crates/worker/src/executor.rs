@@ -24,7 +24,7 @@ pub(crate) enum Stopped {
     /// The destination is not what was observed any more: look at both sides again.
     DestinationChanged,
     /// A store lacks a feature, which is known now: look at both sides again and do without.
-    Adapted,
+    Adapted(String),
     /// Another attempt has taken over, or the lease is lost: leave everything as it is.
     Superseded,
     /// Queue or state store failed.
@@ -70,20 +70,27 @@ pub(crate) async fn run(
     let stopped = loop {
         match attempt(shared, &mut claimed, looks > 0, drain).await {
             Ok(finished) => return settle::settle(shared, claimed, finished, started).await,
-            Err(changed @ (Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted)) => {
+            Err(changed @ (Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted(_))) => {
                 looks += 1;
                 if looks >= LOOKS {
-                    let what = if matches!(changed, Stopped::SourceChanged) { "source" } else { "destination" };
-                    break Stopped::failed(
-                        FailureClass::Corrupt,
-                        format!("the {what} object was changed {LOOKS} times while it was being copied"),
-                    );
+                    break gave_up(changed);
                 }
             }
             Err(stopped) => break stopped,
         }
     };
     settle::settle_failure(shared, claimed, stopped, started).await
+}
+
+fn gave_up(changed: Stopped) -> Stopped {
+    let what = match changed {
+        Stopped::SourceChanged => "the source object",
+        Stopped::DestinationChanged => "the destination object",
+        Stopped::Adapted(message) => return Stopped::failed(FailureClass::Permanent, message),
+        other => return other,
+    };
+    let message = format!("{what} was changed {LOOKS} times while it was being copied");
+    Stopped::failed(FailureClass::Corrupt, message)
 }
 
 async fn attempt(
@@ -96,6 +103,6 @@ async fn attempt(
         plan::Step::Equal(equal) => return Ok(Finished::Equal(equal)),
         plan::Step::Copy(planned) => planned,
     };
-    let copied = copy::copy(shared, claimed, planned, drain).await?;
+    let copied = copy::copy(shared, claimed, *planned, drain).await?;
     Ok(Finished::Verified(verify::verify(shared, claimed, copied).await?))
 }

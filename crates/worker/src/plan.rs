@@ -6,7 +6,9 @@ use longbow_core::failure::{FailureClass, Feature, StoreError, StoreErrorKind};
 use longbow_core::job::{Observation, Proof, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, ETagKind, ObjectHead, ObjectKey};
 use longbow_core::port::{HeadRequest, ReadPin, WriteCondition};
-use longbow_core::transfer::{MAX_PART_SIZE, MethodFacts, PartPlan, WriteMethod, choose_method, composite_etag};
+use longbow_core::transfer::{
+    MAX_PART_SIZE, MethodFacts, PartPlan, WriteMethod, choose_method, composite_etag,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::Shared;
@@ -21,7 +23,7 @@ pub(crate) enum Step {
     /// Nothing has to be copied.
     Equal(Equal),
     /// These bytes go this way.
-    Copy(Planned),
+    Copy(Box<Planned>),
 }
 
 /// The destination has the object already.
@@ -73,7 +75,7 @@ pub(crate) async fn plan(
             Some(_) => Observation::Unknown,
         };
     }
-    choose(shared, claimed, source_head).await.map(Step::Copy)
+    choose(shared, claimed, source_head).await.map(|planned| Step::Copy(Box::new(planned)))
 }
 
 async fn look_at_destination(shared: &Shared, key: &ObjectKey) -> Result<Option<ObjectHead>, Stopped> {
@@ -151,9 +153,15 @@ async fn is_equal(
             }
             // All parts were sent and proved, and the reply to their completion was lost.
             RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. } => {
-                let proofs = shared.ports.state.parts(&claimed.subject, &upload.upload).await.map_err(Stopped::Backend)?;
+                let proofs = shared
+                    .ports
+                    .state
+                    .parts(&claimed.subject, &upload.upload)
+                    .await
+                    .map_err(Stopped::Backend)?;
                 if u32::try_from(proofs.len()) == Ok(upload.plan.count()) {
-                    let tag = composite_etag(proofs.iter().filter_map(longbow_core::transfer::PartProof::digest));
+                    let tag =
+                        composite_etag(proofs.iter().filter_map(longbow_core::transfer::PartProof::digest));
                     if found.etag.as_ref() == Some(&tag) {
                         return equal(Proof::Written, "an earlier attempt had completed it", found.checksums);
                     }
@@ -190,7 +198,8 @@ async fn choose(
         && quirks.source.copy_domain == quirks.destination.copy_domain;
     let to_folder = quirks.destination.folder;
     let pin = pin(object);
-    let whole_up_to = if digest_is_known(shared, kind) { options.whole_up_to } else { KEEP_UP_TO.min(options.whole_up_to) };
+    let whole_up_to =
+        if digest_is_known(shared, kind) { options.whole_up_to } else { KEEP_UP_TO.min(options.whole_up_to) };
     let source_part = match kind {
         Some(ETagKind::Composite { parts: 1, .. }) => Some(object.size),
         Some(ETagKind::Composite { .. }) if !to_folder => {
@@ -199,8 +208,15 @@ async fn choose(
             match shared.ports.source.head(&job.source, &request).await {
                 // A store that does not know part numbers answers with the size of the whole.
                 Ok(part) => part.part_size,
-                Err(error) if error.kind == StoreErrorKind::PreconditionFailed => return Err(Stopped::SourceChanged),
-                Err(error) if matches!(error.class(), FailureClass::Permanent) && error.kind != StoreErrorKind::NotFound => None,
+                Err(error) if error.kind == StoreErrorKind::PreconditionFailed => {
+                    return Err(Stopped::SourceChanged);
+                }
+                Err(error)
+                    if matches!(error.class(), FailureClass::Permanent)
+                        && error.kind != StoreErrorKind::NotFound =>
+                {
+                    None
+                }
                 Err(error) => return Err(source_failure(error)),
             }
         }
@@ -253,7 +269,14 @@ async fn choose(
         Observation::Present(etag) => WriteCondition::Matches(etag.clone()),
         Observation::Unknown => WriteCondition::Always,
     };
-    Ok(Planned { pin, condition, server_side: choice.server_side, write, keeps_source_parts: choice.keeps_source_parts, head })
+    Ok(Planned {
+        pin,
+        condition,
+        server_side: choice.server_side,
+        write,
+        keeps_source_parts: choice.keeps_source_parts,
+        head,
+    })
 }
 
 /// Whether the MD5 of the whole is known before its first byte.

@@ -64,7 +64,9 @@ fn note(joined: Joined, failed: &mut Option<BackendError>) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => *failed = Some(error),
         // The delivery comes back by itself when its visibility ends, and counts as received.
-        Err(error) => tracing::error!(%error, "the task of an object ended badly; the job will be delivered again"),
+        Err(error) => {
+            tracing::error!(%error, "the task of an object ended badly; the job will be delivered again")
+        }
     }
 }
 
@@ -103,7 +105,8 @@ async fn poll(
             permits.push(permit);
         }
         let since = shared.leases.now();
-        let wait = if no_more.is_cancelled() { Duration::from_millis(50) } else { shared.options.receive_wait };
+        let wait =
+            if no_more.is_cancelled() { Duration::from_millis(50) } else { shared.options.receive_wait };
         // Never dropped half-way: deliveries that nobody sees would stay hidden until their visibility ends.
         let received = queue.receive(permits.len(), wait, shared.options.visibility).await?;
         if drain.is_cancelled() {

@@ -87,7 +87,8 @@ pub(crate) async fn settle(
 /// An upload of an earlier attempt that is no longer needed: aborted, so that it does not cost anything.
 async fn forget_upload(shared: &Shared, claimed: &Claimed) -> Result<(), BackendError> {
     let Some(upload) = claimed.record().and_then(|r| r.upload()) else { return Ok(()) };
-    if let Err(error) = shared.ports.destination.abort_upload(&claimed.job.destination, &upload.upload).await {
+    if let Err(error) = shared.ports.destination.abort_upload(&claimed.job.destination, &upload.upload).await
+    {
         tracing::warn!(key = %claimed.job.destination, %error, "an upload that is not needed any more could not be aborted");
     }
     shared.ports.state.forget_parts(&claimed.subject, &upload.upload).await
@@ -105,12 +106,14 @@ pub(crate) async fn settle_failure(
         Stopped::Superseded => return leave(shared, &claimed).await,
         Stopped::Backend(error) => return Err(error),
         // The executor turns these into a failure when they come too often.
-        Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted => {
-            Failure::new(FailureClass::Corrupt, "source or destination changed while the object was being copied")
-        }
+        Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted(_) => Failure::new(
+            FailureClass::Corrupt,
+            "source or destination changed while the object was being copied",
+        ),
     };
     let before = claimed.failed_before();
-    let mut disposition = decide(failure.class, before, claimed.receive_count, &shared.options.attempts, chance());
+    let mut disposition =
+        decide(failure.class, before, claimed.receive_count, &shared.options.attempts, chance());
     if failure.class == FailureClass::Denied {
         shared.counts.denied_in_a_row.fetch_add(1, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use longbow_core::failure::{FailureClass, Feature};
 use longbow_core::job::{CopyMethod, Proof};
 use longbow_core::object::{ETag, ETagKind, ObjectHead};
-use longbow_core::port::{HeadRequest};
+use longbow_core::port::HeadRequest;
 
 use crate::Shared;
 use crate::claim::Claimed;
@@ -19,16 +19,23 @@ pub(crate) struct Verified {
 }
 
 /// Compares and names the strongest proof; a destination whose answer cannot tell is asked once more.
-pub(crate) async fn verify(shared: &Arc<Shared>, claimed: &Claimed, copied: Copied) -> Result<Verified, Stopped> {
+pub(crate) async fn verify(
+    shared: &Arc<Shared>,
+    claimed: &Claimed,
+    copied: Copied,
+) -> Result<Verified, Stopped> {
     let source_tag = claimed.job.object.etag.as_ref();
     let tag = copied.written.etag.as_ref();
-    let readable = copied.written.encryption.as_ref().is_none_or(longbow_core::object::Encryption::etag_is_md5)
-        && tag.is_some_and(is_digest);
+    let readable =
+        copied.written.encryption.as_ref().is_none_or(longbow_core::object::Encryption::etag_is_md5)
+            && tag.is_some_and(is_digest);
     if readable {
         if let Some(expected) = &copied.expected_etag
             && tag != Some(expected)
         {
-            return Err(corrupt(format!("the destination has the tag {tag:?}, the bytes sent have {expected}")));
+            return Err(corrupt(format!(
+                "the destination has the tag {tag:?}, the bytes sent have {expected}"
+            )));
         }
     } else {
         shared.quirks.destination_tags_proved_no_digests();
@@ -67,7 +74,10 @@ async fn look(
         return Err(Stopped::DestinationChanged);
     }
     if found.size != claimed.job.object.size {
-        return Err(corrupt(format!("the destination has {} bytes, the source {}", found.size, claimed.job.object.size)));
+        return Err(corrupt(format!(
+            "the destination has {} bytes, the source {}",
+            found.size, claimed.job.object.size
+        )));
     }
     let mut published = copied.published;
     if by_the_store && published.is_empty() && !found.checksums.is_empty() {
@@ -76,7 +86,9 @@ async fn look(
         published = head.map_err(crate::plan::source_failure)?.checksums;
     }
     match found.checksums.agrees(&published).or_else(|| found.checksums.agrees(&copied.computed)) {
-        Some(false) => Err(corrupt(format!("the destination has {}, the source {published}", found.checksums))),
+        Some(false) => {
+            Err(corrupt(format!("the destination has {}, the source {published}", found.checksums)))
+        }
         Some(true) if found.checksums.agrees(&published) == Some(true) => {
             Ok(Verified { copied, proof: Proof::Checksum })
         }

@@ -54,17 +54,19 @@ pub(crate) async fn copy(
     let server_side = planned.server_side;
     let result = match (server_side, planned.write) {
         (true, WriteMethod::Whole) => server_side::copy_whole(shared, claimed, planned).await,
-        (true, WriteMethod::Parts(plan)) => server_side::copy_parts(shared, claimed, planned, plan, drain).await,
+        (true, WriteMethod::Parts(plan)) => {
+            server_side::copy_parts(shared, claimed, planned, plan, drain).await
+        }
         (false, WriteMethod::Whole) => whole::copy(shared, claimed, planned).await,
         (false, WriteMethod::Parts(plan)) => multipart::copy(shared, claimed, planned, plan, drain).await,
     };
     match result {
         // One identity may read and another write: the store then refuses what this machine can still do.
-        Err(Stopped::Failed(Failure { class: FailureClass::Denied, .. }))
+        Err(Stopped::Failed(Failure { class: FailureClass::Denied, message }))
             if server_side && shared.options.method == MethodPolicy::Auto =>
         {
             shared.quirks.lacks(Feature::ServerSideCopy);
-            Err(Stopped::Adapted)
+            Err(Stopped::Adapted(message))
         }
         result => result,
     }
@@ -75,9 +77,10 @@ pub(crate) fn write_failure(shared: &Shared, error: StoreError) -> Stopped {
     match error.kind {
         StoreErrorKind::PreconditionFailed => Stopped::DestinationChanged,
         StoreErrorKind::Unsupported(Feature::Other) => Stopped::Failed(error.into()),
-        StoreErrorKind::Unsupported(feature) if shared.quirks.has(feature) => {
+        StoreErrorKind::Unsupported(feature) => {
+            // Several tasks may learn it at once; each does without it from here on.
             shared.quirks.lacks(feature);
-            Stopped::Adapted
+            Stopped::Adapted(error.message)
         }
         StoreErrorKind::Throttled => {
             shared.permits.throttled();

@@ -9,16 +9,13 @@ use std::sync::Arc;
 use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
 use longbow_core::job::{CopyMethod, RecordEvent, UploadRecord};
 use longbow_core::object::{Checksums, ObjectHead};
-use longbow_core::port::{
-    CompleteRequest, CreateRequest, HeadRequest, UploadId,
-};
+use longbow_core::port::{CompleteRequest, CreateRequest, HeadRequest, UploadId};
 use longbow_core::transfer::{Part, PartPlan, PartProof, combine_checksums, composite_etag};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::attributes::{Along, along};
 use super::part::{self, PartJob};
-use super::whole::STREAM_MEMORY;
 use super::{Copied, guard, write_failure};
 use crate::Shared;
 use crate::claim::Claimed;
@@ -106,7 +103,8 @@ pub(super) async fn open(
     let _slot = shared.permits.slot().await;
     let key = claimed.job.destination.clone();
     let old = claimed.record().and_then(|r| r.upload().cloned());
-    let fits = claimed.record().and_then(|r| r.resumable(&claimed.job.object)).is_some_and(|u| u.plan == plan);
+    let fits =
+        claimed.record().and_then(|r| r.resumable(&claimed.job.object)).is_some_and(|u| u.plan == plan);
     if let Some(old) = old {
         if fits && let Some(done) = proved_parts(shared, claimed, &old).await? {
             return Ok(Opened { upload: old.upload, crc64nvme: old.crc64nvme, done });
@@ -142,12 +140,16 @@ async fn proved_parts(
 ) -> Result<Option<Proofs>, Stopped> {
     let remembered =
         shared.ports.state.parts(&claimed.subject, &upload.upload).await.map_err(Stopped::Backend)?;
-    let listed =
-        match shared.ports.destination.list_parts(&claimed.job.destination, &upload.upload, &upload.plan).await {
-            Ok(listed) => listed,
-            Err(error) if error.kind == StoreErrorKind::NoSuchUpload => return Ok(None),
-            Err(error) => return Err(Stopped::Failed(error.into())),
-        };
+    let listed = match shared
+        .ports
+        .destination
+        .list_parts(&claimed.job.destination, &upload.upload, &upload.plan)
+        .await
+    {
+        Ok(listed) => listed,
+        Err(error) if error.kind == StoreErrorKind::NoSuchUpload => return Ok(None),
+        Err(error) => return Err(Stopped::Failed(error.into())),
+    };
     let listed: BTreeMap<u32, _> = listed.into_iter().map(|p| (p.number, p)).collect();
     let proved = remembered.into_iter().filter(|proof| {
         let there = listed.get(&proof.number);
@@ -185,7 +187,8 @@ async fn send_parts(
         if claimed.lease.is_lost() {
             stopped = Some(Stopped::Superseded);
         } else if drain.is_cancelled() && next.is_some() {
-            stopped.get_or_insert_with(|| Stopped::failed(FailureClass::Interrupted, "stopped between parts"));
+            stopped
+                .get_or_insert_with(|| Stopped::failed(FailureClass::Interrupted, "stopped between parts"));
         }
         if stopped.is_some() {
             next = None;
@@ -198,7 +201,6 @@ async fn send_parts(
                 next = parts.next();
                 tasks.spawn(async move {
                     let _slot = slot;
-                    let _memory = shared.permits.memory(part.length.min(STREAM_MEMORY)).await;
                     let began = shared.ports.clock.elapsed();
                     let proof = part::copy(&shared, &job, part).await?;
                     shared.permits.completed(part.length, shared.ports.clock.elapsed().saturating_sub(began));
@@ -254,7 +256,10 @@ pub(super) fn prove_parts(
 fn composite(proofs: &Proofs) -> Result<longbow_core::object::ETag, Stopped> {
     let digests: Option<Vec<_>> = proofs.values().map(PartProof::digest).collect();
     let digests = digests.ok_or_else(|| {
-        Stopped::failed(FailureClass::Corrupt, "a remembered part has no readable MD5: the state file is damaged")
+        Stopped::failed(
+            FailureClass::Corrupt,
+            "a remembered part has no readable MD5: the state file is damaged",
+        )
     })?;
     Ok(composite_etag(digests))
 }

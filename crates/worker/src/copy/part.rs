@@ -10,11 +10,14 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use longbow_core::failure::{FailureClass, StoreErrorKind};
 use longbow_core::object::{ETag, ObjectKey};
-use longbow_core::port::{ByteRange, GetRequest, ObjectBody, PartRequest, PutBody, ReadPin, UploadId, Written};
+use longbow_core::port::{
+    ByteRange, GetRequest, ObjectBody, PartRequest, PutBody, ReadPin, UploadId, Written,
+};
 use longbow_core::transfer::{Part, PartDigest, PartProof};
 
 use super::reading::{blame, read};
 use super::tag_proves;
+use super::whole::STREAM_MEMORY;
 use crate::Shared;
 use crate::digest::Wanted;
 use crate::executor::Stopped;
@@ -37,19 +40,28 @@ pub(crate) struct PartJob {
 
 /// Copies one part and proves it.
 pub(crate) async fn copy(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<PartProof, Stopped> {
+    let mut memory = shared.permits.memory(part.length.min(STREAM_MEMORY)).await;
     let mut tries = 0;
     loop {
         // Where tags are no digests, the digest has to go ahead of the bytes.
         let ahead = (tries > 0 && part.length <= KEEP_UP_TO) || !shared.quirks.destination_tags_are_digests();
         let keep = ahead && !shared.quirks.destination.folder;
-        let sent = if keep { send_kept(shared, job, part).await } else { send_streamed(shared, job, part).await };
+        let sent = if keep {
+            memory.exchange(part.length).await;
+            send_kept(shared, job, part).await
+        } else {
+            send_streamed(shared, job, part).await
+        };
         let stopped = match sent {
             Ok(proof) => return Ok(proof),
             Err(stopped) => stopped,
         };
         tries += 1;
         let Stopped::Failed(failure) = &stopped else { return Err(stopped) };
-        let again = matches!(failure.class, FailureClass::Transient | FailureClass::Throttled | FailureClass::Corrupt);
+        let again = matches!(
+            failure.class,
+            FailureClass::Transient | FailureClass::Throttled | FailureClass::Corrupt
+        );
         if !again || tries >= TRIES {
             return Err(stopped);
         }
@@ -60,7 +72,8 @@ pub(crate) async fn copy(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Res
 
 async fn get(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<ObjectBody, Stopped> {
     let range = ByteRange { start: part.offset, length: part.length };
-    let request = GetRequest { pin: job.pin.clone(), range: (part.length > 0).then_some(range), checksums: false };
+    let request =
+        GetRequest { pin: job.pin.clone(), range: (part.length > 0).then_some(range), checksums: false };
     let body = shared.ports.source.get(&job.source, &request).await.map_err(|error| {
         if error.kind == StoreErrorKind::Throttled {
             shared.permits.throttled();
@@ -100,7 +113,6 @@ async fn send_streamed(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Resul
 }
 
 async fn send_kept(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<PartProof, Stopped> {
-    let _memory = shared.permits.memory(part.length).await;
     let body = get(shared, job, part).await?;
     let digest = shared.digests.stream(part.length, job.wanted);
     let (mut stream, tally) = read(shared, &job.source, &job.pin, part.offset, body, Some(digest));

@@ -45,7 +45,11 @@ impl Tally {
         if self.bytes() != self.length {
             return Err(Failure::new(
                 FailureClass::Corrupt,
-                format!("the destination took {} of {} bytes and reported success", self.bytes(), self.length),
+                format!(
+                    "the destination took {} of {} bytes and reported success",
+                    self.bytes(),
+                    self.length
+                ),
             ));
         }
         let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -82,7 +86,8 @@ pub(crate) fn read(
         length: body.length,
     });
     // Taken up again only as the very object that was begun: its own tag pins it from here on.
-    let pin = ReadPin { etag: pin.etag.clone().or_else(|| body.head.etag.clone()), version: pin.version.clone() };
+    let pin =
+        ReadPin { etag: pin.etag.clone().or_else(|| body.head.etag.clone()), version: pin.version.clone() };
     let reader = Reader {
         shared: Arc::clone(shared),
         key: key.clone(),
@@ -113,7 +118,9 @@ impl Reader {
                     self.take(&frame).await;
                     return Some(Ok(frame));
                 }
-                Some(Ok(_)) => StoreError::new(StoreErrorKind::Corrupt, "the source sent more bytes than it announced"),
+                Some(Ok(_)) => {
+                    StoreError::new(StoreErrorKind::Corrupt, "the source sent more bytes than it announced")
+                }
                 Some(Err(error)) => error,
                 None => StoreError::new(
                     StoreErrorKind::Transient,
@@ -122,7 +129,8 @@ impl Reader {
             };
             self.stream = None;
             if let Err(error) = self.resume(error).await {
-                let copy = StoreError { kind: error.kind, message: error.message.clone(), code: error.code.clone() };
+                let copy =
+                    StoreError { kind: error.kind, message: error.message.clone(), code: error.code.clone() };
                 *self.tally.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return Some(Err(copy));
             }
@@ -143,7 +151,9 @@ impl Reader {
 
     /// Opens the rest of the body, if the fault may pass; gives the fault back otherwise.
     async fn resume(&mut self, mut error: StoreError) -> Result<(), StoreError> {
-        while matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled) && self.resumes < RESUMES {
+        while matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled)
+            && self.resumes < RESUMES
+        {
             tracing::debug!(key = %self.key, offset = self.tally.bytes(), %error, "body taken up again");
             tokio::time::sleep(Duration::from_millis(100 << self.resumes)).await;
             self.resumes += 1;
@@ -156,7 +166,8 @@ impl Reader {
                     return Ok(());
                 }
                 Ok(body) => {
-                    let message = format!("the source answered with {} bytes for {}", body.length, range.length);
+                    let message =
+                        format!("the source answered with {} bytes for {}", body.length, range.length);
                     return Err(StoreError::new(StoreErrorKind::Corrupt, message));
                 }
                 Err(next) => error = next,

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use longbow_core::failure::{FailureClass, Feature};
 use longbow_core::job::CopyMethod;
 use longbow_core::object::{Checksums, ETag, ETagKind};
-use longbow_core::port::{
-    ByteRange, CompleteRequest, CopyRequest, HeadRequest,
-};
+use longbow_core::port::{ByteRange, CompleteRequest, CopyRequest, HeadRequest};
 use longbow_core::transfer::{Part, PartPlan, PartProof};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -104,7 +102,8 @@ pub(crate) async fn copy_parts(
     let reused = u32::try_from(opened.done.len()).unwrap_or(u32::MAX);
     let from = Arc::new(request(shared, claimed, &planned));
     let mut tasks: JoinSet<Result<PartProof, Stopped>> = JoinSet::new();
-    let mut missing = plan.parts().filter(|p| !opened.done.contains_key(&p.number)).collect::<Vec<_>>().into_iter();
+    let mut missing =
+        plan.parts().filter(|p| !opened.done.contains_key(&p.number)).collect::<Vec<_>>().into_iter();
     let mut stopped = None;
     loop {
         while tasks.len() < PARTS_AT_ONCE && stopped.is_none() {
@@ -118,14 +117,16 @@ pub(crate) async fn copy_parts(
             tasks.spawn(async move {
                 let _slot = shared.permits.slot().await;
                 let range = ByteRange { start: part.offset, length: part.length };
-                let copied = shared.ports.destination.copy_part(&key, &upload, part.number, range, &from).await;
+                let copied =
+                    shared.ports.destination.copy_part(&key, &upload, part.number, range, &from).await;
                 proof(part, copied.map_err(|error| write_failure(&shared, error))?.etag)
             });
         }
         let Some(joined) = tasks.join_next().await else { break };
         match joined {
             Ok(Ok(proof)) => {
-                let added = shared.ports.state.add_part(&claimed.subject, &opened.upload, proof.clone()).await;
+                let added =
+                    shared.ports.state.add_part(&claimed.subject, &opened.upload, proof.clone()).await;
                 if let Err(error) = added {
                     stopped.get_or_insert(Stopped::Backend(error));
                 }

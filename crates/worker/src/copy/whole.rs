@@ -27,10 +27,14 @@ pub(crate) const STREAM_MEMORY: u64 = 1 << 20;
 /// Bodies up to this size may be kept for a second attempt.
 const KEEP_FOR_RETRY: u64 = 64 << 20;
 
-pub(crate) async fn copy(shared: &Arc<Shared>, claimed: &Claimed, planned: Planned) -> Result<Copied, Stopped> {
+pub(crate) async fn copy(
+    shared: &Arc<Shared>,
+    claimed: &Claimed,
+    planned: Planned,
+) -> Result<Copied, Stopped> {
     let size = claimed.job.object.size;
     let slot = shared.permits.slot().await;
-    let _memory = shared.permits.memory(size.min(STREAM_MEMORY)).await;
+    let mut memory = shared.permits.memory(size.min(STREAM_MEMORY)).await;
     let began = shared.ports.clock.elapsed();
     let body = get(shared, claimed, &planned).await?;
     let along = along(shared, claimed, &body.head).await?;
@@ -54,8 +58,8 @@ pub(crate) async fn copy(shared: &Arc<Shared>, claimed: &Claimed, planned: Plann
     let sent = if streamed || size > KEEP_FOR_RETRY {
         send_streamed(shared, claimed, &planned, body, request).await?
     } else {
-        let _more = shared.permits.memory(size).await;
-        let kept = keep(shared, claimed, &planned, body).await?;
+        memory.exchange(size).await;
+        let kept = keep(shared, claimed, &planned, body, true).await?;
         let md5 = prove_kept(shared, claimed, &planned, &kept, known_md5).await?;
         request.md5 = Some(md5);
         guard(shared, claimed).await?;
@@ -151,7 +155,10 @@ async fn send_streamed(
     if let Some(digest) = &digest
         && published.agrees(&digest.checksums) == Some(false)
     {
-        return Err(Stopped::failed(FailureClass::Corrupt, "the bytes read do not have the source's checksum"));
+        return Err(Stopped::failed(
+            FailureClass::Corrupt,
+            "the bytes read do not have the source's checksum",
+        ));
     }
     let sums = digest.as_ref().map_or(published, |d| d.checksums);
     Ok(Sent { written, md5: known.or(digest.map(|d| d.md5)), sums, proved_ahead })
@@ -164,7 +171,13 @@ struct Kept {
     sums: Checksums,
 }
 
-async fn keep(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned, body: ObjectBody) -> Result<Kept, Stopped> {
+async fn keep(
+    shared: &Arc<Shared>,
+    claimed: &Claimed,
+    planned: &Planned,
+    body: ObjectBody,
+    hold: bool,
+) -> Result<Kept, Stopped> {
     let published = body.head.checksums;
     let wanted = Wanted { crc32c: published.crc32c.is_some(), crc32: published.crc32.is_some() };
     let digest = shared.digests.stream(body.length, wanted);
@@ -172,7 +185,8 @@ async fn keep(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned, body: 
     let mut frames = Vec::new();
     while let Some(frame) = stream.next().await {
         match frame {
-            Ok(frame) => frames.push(frame),
+            Ok(frame) if hold => frames.push(frame),
+            Ok(_) => {}
             Err(error) => return Err(blame(shared, &tally, error)),
         }
     }
@@ -180,7 +194,10 @@ async fn keep(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned, body: 
         return Err(Stopped::failed(FailureClass::Transient, "the digest of the body is missing"));
     };
     if published.agrees(&digest.checksums) == Some(false) {
-        return Err(Stopped::failed(FailureClass::Corrupt, "the bytes read do not have the source's checksum"));
+        return Err(Stopped::failed(
+            FailureClass::Corrupt,
+            "the bytes read do not have the source's checksum",
+        ));
     }
     Ok(Kept { frames, md5: digest.md5, sums: digest.checksums })
 }
@@ -198,7 +215,7 @@ async fn prove_kept(
     if known == kept.md5 {
         return Ok(known);
     }
-    let again = keep(shared, claimed, planned, get(shared, claimed, planned).await?).await?;
+    let again = keep(shared, claimed, planned, get(shared, claimed, planned).await?, false).await?;
     if again.md5 != kept.md5 {
         return Err(Stopped::failed(
             FailureClass::Corrupt,

@@ -22,11 +22,11 @@ const FINISH_HERE: usize = 8 << 10;
 /// Most bytes that one part may have pending, however much room there is.
 const MOST_OF_ONE: usize = 2 << 20;
 /// The thread is woken when the parts have this much pending each, on average …
-const WORTH_OF_ONE: usize = 64 << 10;
+const WORTH_OF_ONE: usize = 128 << 10;
 /// … but not for less than this in all …
 const WORTH_LEAST: usize = 512 << 10;
 /// … and always for this much.
-const WORTH_MOST: usize = 2 << 20;
+const WORTH_MOST: usize = 4 << 20;
 
 /// The meeting place of some parts and one thread.
 pub(super) struct Hub {
@@ -68,8 +68,20 @@ struct Slot {
     /// Frames that come while the thread has it.
     inbox: VecDeque<Bytes>,
     pending: usize,
+    /// Who waits for room.
     waker: Option<Waker>,
+    /// Who waits for the digest.
     done: Option<oneshot::Sender<PartDigest>>,
+    /// Nobody wants it any more; removed when the thread gives it back.
+    gone: bool,
+}
+
+/// How a part comes to its end.
+pub(super) enum Finish {
+    /// Hardly anything is left: the caller finishes it.
+    Here(Box<Running>),
+    /// The thread does.
+    There(oneshot::Receiver<PartDigest>),
 }
 
 impl State {
@@ -82,6 +94,33 @@ impl State {
         self.free.push(id);
         self.active -= 1;
         Some(slot)
+    }
+
+    /// Removes a part, or what can be removed while the thread has it. What comes back is dropped without the lock.
+    fn abandon(&mut self, id: usize) -> Option<Slot> {
+        let slot = self.slot(id)?;
+        if slot.running.is_some() {
+            let pending = slot.pending;
+            self.pending -= pending;
+            return self.remove(id);
+        }
+        let inbox = mem::take(&mut slot.inbox);
+        let bytes: usize = inbox.iter().map(Bytes::len).sum();
+        slot.gone = true;
+        slot.waker = None;
+        slot.pending -= bytes;
+        self.pending -= bytes;
+        Some(Slot { inbox, ..Slot::default() })
+    }
+
+    /// Those who waited for room and now have it.
+    fn take_wakers(&mut self, limit: usize) -> Vec<Waker> {
+        if self.pending >= limit {
+            return Vec::new();
+        }
+        let share = self.share(limit);
+        let roomy = self.slots.iter_mut().flatten().filter(|slot| slot.pending < share);
+        roomy.filter_map(|slot| slot.waker.take()).collect()
     }
 
     /// How much pending is worth waking the thread.
@@ -215,8 +254,8 @@ impl Hub {
     /// Forgets a part that nobody wants any more, and frees its frames.
     pub(super) fn abandon(&self, id: usize) {
         let mut state = self.lock();
-        let Some(slot) = state.remove_or_mark(id) else { return };
-        let wakers = state.wakers(self.limit);
+        let slot = state.abandon(id);
+        let wakers = state.take_wakers(self.limit);
         drop(state);
         drop(slot);
         wakers.into_iter().for_each(Waker::wake);
@@ -238,5 +277,84 @@ impl Hub {
             lanes::run(kernel, &mut jobs, useful, spare);
             self.give_back(&mut jobs);
         }
+    }
+
+    /// Waits until hashing is due and takes all parts that have something pending. Returns how many lanes ought to be
+    /// filled and how many bytes may be left for later; `None` when the service is gone.
+    fn take(&self, jobs: &mut Vec<Job>, kernel: Kernel) -> Option<(usize, usize)> {
+        let mut state = self.lock();
+        loop {
+            if state.thread == Thread::Leave {
+                return None;
+            }
+            if state.due(self.limit) {
+                break;
+            }
+            state.asleep = true;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep = false;
+        }
+        state.hurry = false;
+        for (id, slot) in state.slots.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            let urgent = slot.done.is_some() || slot.waker.is_some();
+            if (slot.pending > 0 || urgent)
+                && let Some(running) = slot.running.take()
+            {
+                jobs.push(Job { slot: id, urgent, taken: running.pending(), running });
+            }
+        }
+        Some((kernel.lanes().min(state.active) * 3 / 4, state.worth(self.limit) * 3 / 4))
+    }
+
+    /// Puts parts back, sends the finished ones home, and lets in who waited for room.
+    fn give_back(&self, jobs: &mut Vec<Job>) {
+        let mut finished = Vec::new();
+        let mut state = self.lock();
+        for mut job in jobs.drain(..) {
+            let hashed = job.taken - job.running.pending();
+            state.pending -= hashed;
+            let Some(slot) = state.slot(job.slot) else { continue };
+            slot.pending -= hashed;
+            slot.inbox.drain(..).for_each(|frame| job.running.push(frame));
+            if slot.gone {
+                state.pending -= job.running.pending();
+            } else if slot.pending > 0 || slot.done.is_none() {
+                slot.running = Some(job.running);
+                continue;
+            }
+            let done = state.remove(job.slot).and_then(|slot| slot.done);
+            finished.push((done, job.running));
+        }
+        let wakers = state.take_wakers(self.limit);
+        state.hurry = state.slots.iter().flatten().any(|slot| slot.done.is_some() || slot.waker.is_some());
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        for (done, running) in finished {
+            if let Some(done) = done {
+                // Nobody listens any more: the part was dropped while it was finished.
+                let _ = done.send(running.finish());
+            }
+        }
+    }
+}
+
+/// Should the thread panic, nobody may wait for it.
+struct Guard<'a>(&'a Hub);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut state = self.0.lock();
+        state.thread = Thread::Dead;
+        let mut wakers = Vec::new();
+        for slot in state.slots.iter_mut().flatten() {
+            slot.done = None;
+            wakers.extend(slot.waker.take());
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }

@@ -168,10 +168,10 @@ fn avx512(states: [[State; 16]; 2], messages: [[&[Block]; 16]; 2]) -> [[State; 1
 /// The sixty-four steps, on each group in turn.
 macro_rules! rounds {
     ($lane:ident; $($groups:tt)*) => {
-        rounds!(@four $lane; (0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) $($groups)*);
+        rounds!(@four $lane; (0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) ($($groups)*));
     };
-    (@four $lane:ident; ($($i:literal)*) $($groups:tt)*) => { $( rounds!(@each $lane; $i; $($groups)*); )* };
-    (@each $lane:ident; $i:literal; $($w:ident $a:ident $b:ident $c:ident $d:ident);+) => {
+    (@four $lane:ident; ($($i:literal)*) $groups:tt) => { $( rounds!(@each $lane; $i; $groups); )* };
+    (@each $lane:ident; $i:literal; ($($w:ident $a:ident $b:ident $c:ident $d:ident);+)) => {
         $( step!($lane, 4 * $i, $w, $a $b $c $d); )+
         $( step!($lane, 4 * $i + 1, $w, $d $a $b $c); )+
         $( step!($lane, 4 * $i + 2, $w, $c $d $a $b); )+
@@ -341,7 +341,10 @@ mod tests {
             ("abc", "900150983cd24fb0d6963f7d28e17f72"),
             ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
             ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
-            ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", "d174ab98d277d9f5a5611c2c9f419d9f"),
+            (
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+                "d174ab98d277d9f5a5611c2c9f419d9f",
+            ),
             (
                 "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
                 "57edf4a22be3c955ac49da2e2107b67a",

@@ -4,7 +4,7 @@
 //! flight meet on a thread of their own, which hashes many parts side by side in the lanes of vector registers:
 //!
 //! - `kernel`: MD5 over lanes, knows only whole blocks;
-//! - `running`: the digest of one part in progress: frames in, [`PartDigest`] out;
+//! - `running`: the digest of one part in progress: frames in, [`longbow_core::transfer::PartDigest`] out;
 //! - `hub`: the frames that wait, who may add more (memory is bounded), and when hashing is worth waking a thread;
 //! - `lanes`: fills the lanes from the parts at hand;
 //! - `service`: what the rest of the worker sees.
@@ -17,9 +17,6 @@ mod lanes;
 mod running;
 mod service;
 
-use bytes::Bytes;
-use longbow_core::transfer::PartDigest;
-
 pub use service::{DigestOptions, DigestService, DigestStream};
 
 /// Which checksums are computed besides the MD5 and CRC-64/NVME, which always are.
@@ -29,13 +26,4 @@ pub struct Wanted {
     pub crc32c: bool,
     /// CRC-32.
     pub crc32: bool,
-}
-
-/// The digest of bytes at hand, computed here and now: about 1.4 ms a MiB.
-pub(crate) fn digest_now(frames: &[Bytes], wanted: Wanted) -> PartDigest {
-    let mut running = running::Running::new(wanted);
-    for frame in frames {
-        running.push(frame.clone());
-    }
-    running.finish()
 }

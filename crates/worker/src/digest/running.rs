@@ -138,7 +138,7 @@ impl Running {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::digest::digest_now;
+    use crate::digest::DigestService;
     use md5::Digest as _;
     use proptest::prelude::*;
 
@@ -179,9 +179,9 @@ pub(super) mod tests {
             let data = &data[..length];
             let frames = [Bytes::copy_from_slice(data)];
             let wanted = Wanted { crc32c: length % 2 == 0, crc32: length % 3 == 0 };
-            assert_eq!(digest_now(&frames, wanted), reference(data, wanted), "{length} bytes");
+            assert_eq!(DigestService::digest_now(&frames, wanted), reference(data, wanted), "{length} bytes");
         }
-        assert_eq!(digest_now(&[], Wanted::default()), reference(b"", Wanted::default()));
+        assert_eq!(DigestService::digest_now(&[], Wanted::default()), reference(b"", Wanted::default()));
     }
 
     proptest! {

@@ -1,0 +1,125 @@
+"""Fixtures of the black-box tests: the servers, buckets, a proxy, the program.
+
+The servers come from the environment (`tests/run` starts them); without it they are started here, so that
+`pytest tests/blackbox` works alone, with the packages of `tests/requirements.txt`.
+"""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from chaos import Proxy  # noqa: E402
+from program import Longbow  # noqa: E402
+from servers import Servers  # noqa: E402
+from stores import Bucket, Store  # noqa: E402
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def variables():
+    """Where the servers are, and their credentials."""
+    names = ["LONGBOW_TEST_SEAWEEDFS", "LONGBOW_TEST_MINISTACK", "LONGBOW_TEST_ACCESS_KEY", "LONGBOW_TEST_SECRET_KEY"]
+    if all(name in os.environ for name in names):
+        yield {name: os.environ[name] for name in names}
+        return
+    servers = Servers(Path(__file__).resolve().parents[2] / "target" / "test-servers")
+    try:
+        yield servers.variables()
+    finally:
+        servers.stop()
+
+
+@pytest.fixture(scope="session")
+def stores(variables):
+    """Both stores by name."""
+    keys = variables["LONGBOW_TEST_ACCESS_KEY"], variables["LONGBOW_TEST_SECRET_KEY"]
+    return {name: Store(name, variables[f"LONGBOW_TEST_{name.upper()}"], *keys) for name in ("seaweedfs", "ministack")}
+
+
+@pytest.fixture
+def ministack(stores):
+    """The store that takes every key and lists in byte order."""
+    return stores["ministack"]
+
+
+@pytest.fixture
+def seaweedfs(stores):
+    """The store that checks signatures and lists in folder order."""
+    return stores["seaweedfs"]
+
+
+@pytest.fixture(params=["seaweedfs", "ministack"])
+def store(request, stores):
+    """Each store in turn."""
+    return stores[request.param]
+
+
+@pytest.fixture
+def make_bucket():
+    """Makes buckets that are gone after the test."""
+    made = []
+
+    def make(store, role="b"):
+        bucket = Bucket(store, f"t{os.getpid()}-{next(_NUMBERS)}-{role}")
+        made.append(bucket)
+        return bucket
+
+    yield make
+    for bucket in made:
+        bucket.remove()
+
+
+@pytest.fixture
+def source(store, make_bucket):
+    """A bucket to copy from."""
+    return make_bucket(store, "source")
+
+
+@pytest.fixture
+def destination(store, make_bucket):
+    """A bucket to copy to, in the same store."""
+    return make_bucket(store, "destination")
+
+
+@pytest.fixture
+def make_proxy():
+    """Makes proxies that are gone after the test."""
+    made = []
+
+    def make(store):
+        proxy = Proxy(store.url)
+        made.append(proxy)
+        return proxy
+
+    yield make
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.fixture
+def proxy(store, make_proxy):
+    """A proxy before the store."""
+    return make_proxy(store)
+
+
+@pytest.fixture
+def make_longbow(tmp_path, variables):
+    """Makes homes to run the program in."""
+
+    def make(name="home"):
+        keys = variables["LONGBOW_TEST_ACCESS_KEY"], variables["LONGBOW_TEST_SECRET_KEY"]
+        return Longbow(tmp_path / name, *keys)
+
+    return make
+
+
+@pytest.fixture
+def longbow(make_longbow):
+    """The program in a fresh home."""
+    return make_longbow()
