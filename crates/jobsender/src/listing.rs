@@ -96,7 +96,7 @@ impl Listing {
                 Way::Checked(order) => walk(pages, order, &sender).await,
                 Way::Sorted { order, folder, run_bytes } => {
                     let prefix = pages.source.prefix.as_str().len();
-                    let sorter = Sorter::new(folder.clone(), order, prefix, run_bytes);
+                    let sorter = Sorter::new(folder.clone(), order, prefix, run_bytes, pages.stop.clone());
                     sort(pages, sorter, folder, &sender).await
                 }
             };
@@ -163,8 +163,13 @@ impl Pages {
         }
         match page.next.take() {
             Some(next) if self.token.as_ref() == Some(&next) => {
-                let text = "the store names the same page as the next one again, so the listing would never end";
-                return Err(self.source.fault(self.number, 1, StoreError::new(StoreErrorKind::Permanent, text)));
+                let text =
+                    "the store names the same page as the next one again, so the listing would never end";
+                return Err(self.source.fault(
+                    self.number,
+                    1,
+                    StoreError::new(StoreErrorKind::Permanent, text),
+                ));
             }
             Some(next) => self.token = Some(next),
             None => self.ended = true,
@@ -217,7 +222,12 @@ async fn walk(mut pages: Pages, order: KeyOrder, sender: &Sender) -> Result<(), 
 }
 
 /// Takes in the whole listing, then sends it sorted.
-async fn sort(mut pages: Pages, mut sorter: Sorter, folder: PathBuf, sender: &Sender) -> Result<(), WalkError> {
+async fn sort(
+    mut pages: Pages,
+    mut sorter: Sorter,
+    folder: PathBuf,
+    sender: &Sender,
+) -> Result<(), WalkError> {
     let sort_fault = |source| WalkError::Failed(JobsenderError::Sort { folder: folder.clone(), source });
     let mut untold = Chunk::default();
     while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {

@@ -20,7 +20,8 @@ impl SideOrder {
         Self { claim: promised.or(remembered), refuted_bytes: false, refuted_folders: false }
     }
 
-    fn refuted(&self, order: KeyOrder) -> bool {
+    /// Whether a walk has shown that the side does not keep this order.
+    pub(crate) fn refuted(&self, order: KeyOrder) -> bool {
         match order {
             KeyOrder::Bytes => self.refuted_bytes,
             KeyOrder::Folders => self.refuted_folders,

@@ -148,12 +148,9 @@ pub(crate) async fn compare_in_runs(
 
 /// What is unusual about a walk, in words.
 fn notices(sides: &Sides, walk: Walk, source: &SideOrder, destination: &SideOrder) -> Vec<String> {
-    let both = [
-        (Side::Source, &sides.source, source, destination),
-        (Side::Destination, &sides.destination, destination, source),
-    ];
+    let both = [(Side::Source, &sides.source, source), (Side::Destination, &sides.destination, destination)];
     let mut texts = Vec::new();
-    for (side, store, order, other) in both {
+    for (side, store, order) in both {
         let name = format!("the {} {}", side_name(side), store.traits().name);
         if walk.sorts(side) {
             let how = match (order.is_hopeless(), order.native(walk.order)) {
@@ -161,9 +158,13 @@ fn notices(sides: &Sides, walk: Walk, source: &SideOrder, destination: &SideOrde
                 (false, KeyOrder::Folders) => "in folder order, which the other side does not share",
                 (false, KeyOrder::Bytes) => "in byte order, which the other side does not share",
             };
-            texts.push(format!("{name} lists keys {how}; its listing is sorted on disk before it is compared"));
-        } else if walk.order == KeyOrder::Folders && !other.is_hopeless() {
-            texts.push(format!("{name} is compared in folder order (a/b before a-b)"));
+            texts.push(format!(
+                "{name} lists keys {how}; its listing is sorted before it is compared, on disk when it is long"
+            ));
+        } else if walk.order == KeyOrder::Folders && order.refuted(KeyOrder::Bytes) {
+            texts.push(format!(
+                "{name} lists keys in folder order (a/b before a-b), so both sides are compared in it"
+            ));
         }
     }
     texts
@@ -171,7 +172,6 @@ fn notices(sides: &Sides, walk: Walk, source: &SideOrder, destination: &SideOrde
 
 /// One side of the walk: the chunk at hand and the listing behind it.
 struct Cursor {
-    side: Side,
     listing: Listing,
     chunk: vec::IntoIter<ObjectMeta>,
     prefix: usize,
@@ -193,7 +193,7 @@ impl Cursor {
         let length = prefix.as_str().len();
         let source = SideSource { side, store: store.clone(), prefix };
         let listing = Listing::start(source, way, stop.clone());
-        Self { side, listing, chunk: Vec::new().into_iter(), prefix: length, listed: 0, ended: false }
+        Self { listing, chunk: Vec::new().into_iter(), prefix: length, listed: 0, ended: false }
     }
 
     /// The name of the next entry.
@@ -228,7 +228,9 @@ impl Merge<'_> {
         // A source's own marker (an empty name) has no key where the destination's prefix is empty.
         let nameless_goes = !self.sides.route.destination_prefix().as_str().is_empty();
         loop {
-            if !(self.feed(Side::Source, stop, sink).await? && self.feed(Side::Destination, stop, sink).await?) {
+            if !(self.feed(Side::Source, stop, sink).await?
+                && self.feed(Side::Destination, stop, sink).await?)
+            {
                 return Ok((self, true));
             }
             if self.events.len() >= BATCH {
@@ -275,18 +277,22 @@ impl Merge<'_> {
                 return Ok(false);
             }
             let item = match self.cursor(side).listing.ready() {
-                Some(item) => item?,
+                Some(item) => item,
                 None => {
                     self.flush(sink).await?;
                     sink.pause().await.map_err(WalkError::Failed)?;
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => return Ok(false),
-                        item = self.cursor(side).listing.next() => item?,
+                        item = self.cursor(side).listing.next() => item,
                     }
                 }
             };
-            self.take(side, item);
+            // A retry that the stop cut short is no failure.
+            if item.is_err() && stop.is_cancelled() {
+                return Ok(false);
+            }
+            self.take(side, item?);
         }
         Ok(true)
     }

@@ -11,12 +11,14 @@ use std::vec;
 
 use longbow_core::object::{KeyOrder, ObjectMeta};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::run_file::{Run, RunReader, RunWriter};
 
 /// Memory for one run, about.
-pub(crate) const RUN_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const RUN_BYTES: usize = 16 * 1024 * 1024;
 /// So many runs are merged into one, so that open files and their buffers stay few: 64 runs of 64 KiB blocks are
-/// 4 MiB, and 64 × 64 runs are some 128 GiB of memory's worth.
+/// 4 MiB, and 64 × 64 runs hold some 300 million keys.
 const FAN_IN: usize = 64;
 /// What an entry costs beside its texts: the entry, half as much again while it is sorted, and what the allocator
 /// and the key's counters add.
@@ -28,6 +30,7 @@ pub(crate) struct Sorter {
     order: KeyOrder,
     prefix: usize,
     run_bytes: usize,
+    stop: CancellationToken,
     entries: Vec<ObjectMeta>,
     bytes: usize,
     /// Runs by age: all of level 1 are older than those of level 0.
@@ -35,9 +38,16 @@ pub(crate) struct Sorter {
 }
 
 impl Sorter {
-    /// Sorts by the part of each key after its first `prefix` bytes.
-    pub(crate) fn new(folder: PathBuf, order: KeyOrder, prefix: usize, run_bytes: usize) -> Self {
-        Self { folder, order, prefix, run_bytes, entries: Vec::new(), bytes: 0, levels: Vec::new() }
+    /// Sorts by the part of each key after its first `prefix` bytes. A merge that is under way fails when the stop
+    /// comes, since a process cannot end before its blocking threads do.
+    pub(crate) fn new(
+        folder: PathBuf,
+        order: KeyOrder,
+        prefix: usize,
+        run_bytes: usize,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { folder, order, prefix, run_bytes, stop, entries: Vec::new(), bytes: 0, levels: Vec::new() }
     }
 
     /// Takes entries; `true` when [`Sorter::spill`] is due.
@@ -74,6 +84,9 @@ impl Sorter {
             let mut writer = RunWriter::create(&self.folder)?;
             let mut merge = Merge::new(self.order, self.prefix, full, Vec::new())?;
             while let Some(entry) = merge.next()? {
+                if self.stop.is_cancelled() {
+                    return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped"));
+                }
                 writer.push(&entry)?;
             }
             run = writer.finish()?;
@@ -217,7 +230,8 @@ mod tests {
 
     fn sorted(entries: Vec<ObjectMeta>, order: KeyOrder, run_bytes: usize) -> (Vec<ObjectMeta>, bool) {
         let folder = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(folder.path().join("made"), order, 2, run_bytes);
+        let mut sorter =
+            Sorter::new(folder.path().join("made"), order, 2, run_bytes, CancellationToken::new());
         for entry in entries {
             if sorter.add(vec![entry]) {
                 sorter.spill().unwrap();
