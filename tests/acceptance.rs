@@ -1,5 +1,7 @@
 //! The acceptance tests in Rust: one binary, a module a subject.
 
 mod architecture;
+mod damage;
+mod recovery;
 mod trip;
 mod world;

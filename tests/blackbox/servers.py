@@ -151,14 +151,29 @@ def _attempts(start):
     raise AssertionError("not reached")
 
 
-def start_seaweedfs(folder, programs=None, memory="1000MiB"):
-    """SeaweedFS, all its ports moved. It checks signatures and digests, and lists in folder order."""
+def peak_kib(pid):
+    """The most memory that a running process has held, in KiB; 0 when it is gone."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def start_seaweedfs(folder, programs=None, memory="1000MiB", keep=False):
+    """SeaweedFS, all its ports moved; it checks signatures and digests, and lists in folder order.
+
+    `memory` is what its runtime aims at; with `keep` the data of an earlier start is used again.
+    """
     folder = Path(folder).resolve()
 
     def start():
         data = folder / "seaweedfs"
-        shutil.rmtree(data, ignore_errors=True)
-        data.mkdir(parents=True)
+        if not keep:
+            shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(parents=True, exist_ok=True)
         identities = folder / "seaweedfs-identities.json"
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]

@@ -1,1 +1,21 @@
 //! Amazon S3 and stores that speak its protocol, behind the ports.
+//!
+//! [`connect`] opens one side; [`S3Store`] implements core's `ObjectStore` and `MultipartStore` over the SDK. The
+//! adapter translates and classifies: it does not decide what to copy, does not retry jobs, and remembers nothing.
+//! Two homes of retry meet here and go no further: the SDK repeats requests whose bodies are at hand; a streamed
+//! body that breaks is the engine's to repeat.
+
+mod attributes;
+mod body;
+mod call;
+#[cfg(test)]
+mod canned;
+mod endpoint;
+mod failure;
+mod identity;
+mod replies;
+mod s3;
+mod session;
+
+pub use s3::S3Store;
+pub use session::{SideOptions, connect};

@@ -7,6 +7,8 @@
 mod fault;
 mod lane;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +22,7 @@ pub(crate) use lane::{Group, WeakLane};
 
 use crate::deletions::DeletionList;
 use crate::notes::Notes;
-use crate::queue::SqliteQueue;
+use crate::queue::{Receipts, SqliteQueue};
 use crate::state::SqliteState;
 use crate::transfers::{self, Transfer};
 use lane::{Access, Lane, LaneParts};
@@ -35,7 +37,7 @@ struct Inner {
     file: PathBuf,
     clock: Arc<dyn Clock>,
     arrived: Arc<Notify>,
-    run: i64,
+    receipts: Arc<Receipts>,
     previous: Option<Transfer>,
     // In this order: the writer closes last, and so tidies the write-ahead log away.
     reader: Lane,
@@ -64,7 +66,8 @@ impl Database {
         let reader = Lane::start("state-read", parts(reader, Access::Read, None)).map_err(of_io)?;
         let writer = Lane::start("state-write", parts(writer, Access::Write, Some(lock))).map_err(of_io)?;
         let file = file.to_path_buf();
-        Ok(Self(Arc::new(Inner { file, clock, arrived, run, previous, reader, writer })))
+        let receipts = Arc::new(Receipts::of_run(run));
+        Ok(Self(Arc::new(Inner { file, clock, arrived, receipts, previous, reader, writer })))
     }
 
     /// The queue of jobs.
@@ -142,8 +145,8 @@ impl Database {
         &self.0.clock
     }
 
-    /// How often the file was opened, this time included: tells this run's receipts from earlier ones.
-    pub(crate) fn run(&self) -> i64 {
-        self.0.run
+    /// Issues and reads the receipts of this run.
+    pub(crate) fn receipts(&self) -> &Arc<Receipts> {
+        &self.0.receipts
     }
 }

@@ -6,6 +6,7 @@
 use longbow_core::failure::BackendError;
 use longbow_core::object::{ETag, ObjectKey};
 
+use crate::columns;
 use crate::database::Database;
 
 /// An object at the destination that the source does not have.
@@ -84,7 +85,7 @@ impl DeletionList {
                 page.query_map((after, most), |row| {
                     Ok(Deletion {
                         key: ObjectKey::from(row.get::<_, String>(0)?),
-                        etag: row.get_ref(1)?.as_str_or_null()?.map(ETag::new),
+                        etag: row.get_ref(1)?.as_str_or_null()?.map(columns::etag),
                         size: row.get::<_, i64>(2)?.cast_unsigned(),
                     })
                 })?

@@ -12,7 +12,7 @@ CREATE TABLE about (
 CREATE TABLE job (
     id            INTEGER PRIMARY KEY,  -- in the order of sending
     subject       TEXT NOT NULL UNIQUE,
-    body          TEXT NOT NULL,
+    body          TEXT NOT NULL,        -- the message; U+0001 stands for the subject
     pending       TEXT,                 -- a newer body, sent while this one is in flight
     receive_count INTEGER NOT NULL DEFAULT 0,
     visible_at    INTEGER NOT NULL DEFAULT 0, -- 0: never hidden in this run; else milliseconds of the run's own clock

@@ -68,7 +68,8 @@ impl Database {
 /// The run that began last.
 pub(crate) fn last(connection: &Connection) -> rusqlite::Result<Option<Transfer>> {
     // By rowid: the calendar may have been set back between two runs.
-    let sql = "SELECT id, route, started, finished, outcome, summary FROM transfer ORDER BY rowid DESC LIMIT 1";
+    let sql =
+        "SELECT id, route, started, finished, outcome, summary FROM transfer ORDER BY rowid DESC LIMIT 1";
     connection
         .query_row(sql, [], |row| {
             Ok(Transfer {

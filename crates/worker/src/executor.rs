@@ -14,6 +14,10 @@ use crate::{Shared, copy, plan, verify};
 /// How often one attempt may begin anew because source or destination changed under it.
 const LOOKS: u32 = 4;
 
+/// So many deliveries for each attempt that the policy allows, and the object is given up: ten for throttling, which is
+/// not counted, and two for stops.
+const DELIVERIES: u32 = 12;
+
 /// What an attempt can end with, short of an outcome.
 #[derive(Debug)]
 pub(crate) enum Stopped {
@@ -66,6 +70,12 @@ pub(crate) async fn run(
         Err((_, NoClaim::Backend(error))) => return Err(error),
         Err((lease, NoClaim::Refused(reason))) => return settle::refuse(shared, &lease, &reason).await,
     };
+    if claimed.receive_count > shared.options.attempts.max_attempts.saturating_mul(DELIVERIES) {
+        let message = format!("delivered {} times without coming to an end", claimed.receive_count);
+        // Whatever ends the attempts without a word (a panic, say) is not counted by the record.
+        let failure = Failure::new(FailureClass::Permanent, message);
+        return settle::settle_failure(shared, claimed, Stopped::Failed(failure), started).await;
+    }
     let mut looks = 0;
     let stopped = loop {
         match attempt(shared, &mut claimed, looks > 0, drain).await {

@@ -74,6 +74,8 @@ pub struct WorkerOptions {
     pub max_requests: usize,
     /// Bytes that may be held in memory for bodies.
     pub memory_bytes: u64,
+    /// How digests are computed.
+    pub digests: DigestOptions,
     /// Which way bytes may go.
     pub method: MethodPolicy,
     /// Whether tags are copied.
@@ -96,6 +98,7 @@ impl Default for WorkerOptions {
             max_objects: 256,
             max_requests: 256,
             memory_bytes: 64 << 20,
+            digests: DigestOptions::default(),
             method: MethodPolicy::Auto,
             tags: true,
             denied_in_a_row: NonZeroU32::new(20),
@@ -186,7 +189,7 @@ impl Worker {
         let leases = Leases::new(Arc::clone(&ports.queue), Arc::clone(&ports.clock), heartbeat);
         let shared = Shared {
             permits,
-            digests: DigestService::new(DigestOptions::default()),
+            digests: DigestService::new(options.digests.clone()),
             quirks: Quirks::new(&ports),
             leases,
             counts: Counts::default(),

@@ -33,7 +33,9 @@ pub(crate) async fn run(
 ) -> Result<End, BackendError> {
     let drain = stop.child_token();
     let heartbeat_end = CancellationToken::new();
-    let heartbeat = tokio::spawn({
+    // In a set, so that it ends with this future, however that ends.
+    let mut heartbeat = JoinSet::new();
+    heartbeat.spawn({
         let (shared, end) = (Arc::clone(shared), heartbeat_end.clone());
         async move { shared.leases.keep(end).await }
     });
@@ -47,7 +49,7 @@ pub(crate) async fn run(
         note(joined, &mut failed);
     }
     heartbeat_end.cancel();
-    if let Err(error) = heartbeat.await {
+    if let Some(Err(error)) = heartbeat.join_next().await {
         tracing::error!(%error, "the heartbeat ended badly");
     }
     let end = polled?;

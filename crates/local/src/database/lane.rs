@@ -1,9 +1,8 @@
 //! A thread that owns one connection and serves what is asked of it in groups, a transaction a group.
 //!
-//! A transaction costs more than the statements in it, so all that is asked within a millisecond shares one:
-//! whoever asks alone is served at once, and under load the wait is at most that millisecond. Every asker hears of
-//! the commit, or of its failure; nothing of a failed group remains. What is asked is a closure: the tables are
-//! known elsewhere.
+//! A transaction costs ten times as much as the statements of one asker, so under load those who ask within a few
+//! milliseconds share one; a few askers now and then are served at once. Every asker hears of the commit, or of its
+//! failure; nothing of a failed group remains. What is asked is a closure: the tables are known elsewhere.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +19,10 @@ use super::fault::backend_error;
 const QUEUED: usize = 1024;
 /// Most requests in one transaction.
 const GROUP: usize = 512;
-/// Least time from one transaction to the next.
-const PACE: Duration = Duration::from_millis(1);
+/// Time from one transaction to the next in the long run. Copying small objects asks some thousand times a second.
+const PACE: Duration = Duration::from_millis(5);
+/// How many transactions may come without that pause, after a quiet time.
+const BURST: u32 = 64;
 /// A transaction older than this takes nothing more in, so that its first asker does not wait for ever.
 const LONGEST: Duration = Duration::from_millis(20);
 
@@ -186,13 +187,26 @@ impl WeakLane {
     }
 }
 
+/// Spreads transactions over time.
+struct Pace {
+    /// When the next one would come if all had come at the pace.
+    due: Instant,
+}
+
+impl Pace {
+    /// How long to gather askers before the transaction that is wanted at `now`.
+    fn pause(&mut self, now: Instant) -> Duration {
+        let pause = self.due.saturating_duration_since(now + PACE * BURST);
+        // A quiet time is not saved up.
+        self.due = self.due.max(now) + PACE;
+        pause
+    }
+}
+
 fn serve(mut parts: LaneParts, mut inbox: mpsc::Receiver<Inbox>) {
-    let mut last: Option<Instant> = None;
+    let mut pace = Pace { due: Instant::now() };
     while let Some(Inbox::Request(first)) = inbox.blocking_recv() {
-        let early = last.and_then(|last| PACE.checked_sub(last.elapsed()));
-        if let Some(early) = early {
-            std::thread::sleep(early);
-        }
+        std::thread::sleep(pace.pause(Instant::now()));
         let mut ran = Vec::new();
         let mut stop = false;
         let arrived = match serve_group(&mut parts, first, &mut inbox, &mut ran, &mut stop) {
@@ -211,7 +225,6 @@ fn serve(mut parts: LaneParts, mut inbox: mpsc::Receiver<Inbox>) {
         if arrived {
             parts.arrived.notify_waiters();
         }
-        last = Some(Instant::now());
         if stop {
             break;
         }
@@ -265,5 +278,27 @@ fn roll_back(parts: &LaneParts) {
         && let Err(error) = parts.connection.execute_batch("ROLLBACK")
     {
         tracing::debug!(%error, "failed to roll back");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_served_at_once_and_a_storm_at_the_pace() {
+        let start = Instant::now();
+        let mut pace = Pace { due: start };
+        for _ in 0..=BURST {
+            assert_eq!(pace.pause(start), Duration::ZERO);
+        }
+        assert_eq!(pace.pause(start), PACE);
+        assert_eq!(pace.pause(start + PACE), PACE);
+        // After a long quiet time as at the beginning.
+        let later = start + Duration::from_secs(60);
+        for _ in 0..=BURST {
+            assert_eq!(pace.pause(later), Duration::ZERO);
+        }
+        assert_eq!(pace.pause(later), PACE);
     }
 }

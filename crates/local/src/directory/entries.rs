@@ -172,8 +172,13 @@ mod tests {
 
     #[test]
     fn folders_sort_with_their_slash_in_byte_order_only() {
-        let names =
-            [("a0", Kind::File), ("a", Kind::Folder), ("a.b", Kind::File), ("a-b", Kind::Folder), ("a-", Kind::File)];
+        let names = [
+            ("a0", Kind::File),
+            ("a", Kind::Folder),
+            ("a.b", Kind::File),
+            ("a-b", Kind::Folder),
+            ("a-", Kind::File),
+        ];
         assert_eq!(sorted(KeyOrder::Bytes, &names), ["a-", "a-b/", "a.b", "a/", "a0"]);
         assert_eq!(sorted(KeyOrder::Folders, &names), ["a/", "a-", "a-b/", "a.b", "a0"]);
     }
@@ -184,7 +189,11 @@ mod tests {
         for order in [KeyOrder::Bytes, KeyOrder::Folders] {
             for a in keys {
                 for b in keys {
-                    assert_eq!(compare_keys(order, a.as_bytes(), b.as_bytes()), order.compare(a, b), "{a} {b}");
+                    assert_eq!(
+                        compare_keys(order, a.as_bytes(), b.as_bytes()),
+                        order.compare(a, b),
+                        "{a} {b}"
+                    );
                 }
             }
         }

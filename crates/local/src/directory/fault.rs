@@ -7,6 +7,7 @@ use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::ObjectKey;
 
 // Numbers that std does not name (yet). Those that differ between systems are given for each.
+const EPERM: i32 = 1;
 const EIO: i32 = 5;
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
@@ -18,6 +19,10 @@ const ELOOP: i32 = 62;
 const EILSEQ: i32 = 84;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const EILSEQ: i32 = 92;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const EOPNOTSUPP: i32 = 95;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const EOPNOTSUPP: i32 = 45;
 
 /// A failed call: "cannot `what` `name`: the system's words".
 pub(super) fn failed(what: &str, name: &dyn Display, error: &Error) -> StoreError {
@@ -30,17 +35,10 @@ pub(super) fn failed_key(what: &str, key: &ObjectKey, error: &Error) -> StoreErr
     failed(what, key, error)
 }
 
-/// Whether the last segment was a symbolic link that was not followed.
-pub(super) fn is_link(error: &Error) -> bool {
-    error.raw_os_error() == Some(ELOOP)
-}
-
 /// Whether the file system cannot make hard links.
 pub(super) fn no_hard_links(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::TooManyLinks | ErrorKind::InvalidInput
-    ) || matches!(error.raw_os_error(), Some(95 | 45 | 38 | 78))
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::TooManyLinks | ErrorKind::InvalidInput)
+        || matches!(error.raw_os_error(), Some(EPERM) | Some(EOPNOTSUPP))
 }
 
 fn classify(error: &Error) -> (StoreErrorKind, &'static str) {
@@ -58,7 +56,9 @@ fn classify(error: &Error) -> (StoreErrorKind, &'static str) {
         ErrorKind::FileTooLarge => (StoreErrorKind::Permanent, "; the file system holds no file so large"),
         ErrorKind::NotADirectory | ErrorKind::IsADirectory => (StoreErrorKind::InvalidKey, ""),
         _ => match error.raw_os_error() {
-            Some(EMFILE | ENFILE) => (StoreErrorKind::Transient, "; raise the limit of open files (ulimit -n)"),
+            Some(EMFILE | ENFILE) => {
+                (StoreErrorKind::Transient, "; raise the limit of open files (ulimit -n)")
+            }
             Some(EIO) => (StoreErrorKind::Transient, "; the disk or its connection may be failing"),
             Some(ELOOP) => (StoreErrorKind::NotFound, "; symbolic links are not followed"),
             Some(EILSEQ) => (StoreErrorKind::InvalidKey, "; the file system takes no such name"),

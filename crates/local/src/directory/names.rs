@@ -35,7 +35,9 @@ impl KeyPath {
             None => Ok(Self { key: key.clone(), file_at: text.rfind('/').map_or(0, |at| at + 1) }),
             Some(why) => Err(StoreError::new(
                 StoreErrorKind::InvalidKey,
-                format!("the key {key} cannot be a file: {why}; copy it to a bucket or leave it out by --exclude"),
+                format!(
+                    "the key {key} cannot be a file: {why}; copy it to a bucket or leave it out by --exclude"
+                ),
             )),
         }
     }
@@ -192,8 +194,10 @@ mod tests {
     #[test]
     fn odd_names_that_a_file_can_have_pass() {
         let long = "é".repeat(127);
-        for key in ["...", "..a", "a..", " ", "a b", "+", "%41", "%2e%2e", "\u{1}\n", "\\", "a\\..\\b", "C:", "-rf", &long]
-        {
+        for key in [
+            "...", "..a", "a..", " ", "a b", "+", "%41", "%2e%2e", "\u{1}\n", "\\", "a\\..\\b", "C:", "-rf",
+            &long,
+        ] {
             assert_eq!(KeyPath::parse(&ObjectKey::from(key)).unwrap().file(), key);
         }
         let path = KeyPath::parse(&ObjectKey::from("a/b/c")).unwrap();

@@ -32,7 +32,10 @@ pub(super) enum Wanted {
 /// One thing found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    File { key: String, identity: Identity },
+    File {
+        key: String,
+        identity: Identity,
+    },
     /// Something that is no object, with the reason, fit to print.
     Skipped(String),
 }
@@ -43,7 +46,9 @@ pub(super) struct Walk {
     order: KeyOrder,
     wanted: Wanted,
     levels: Vec<Level>,
-    /// Path of what was found last; may not be UTF-8.
+    /// Everything up to this path was found before.
+    after: Vec<u8>,
+    /// Path of what was found last; need not be UTF-8. A folder's ends in `/`.
     last: Vec<u8>,
 }
 
@@ -55,21 +60,22 @@ struct Level {
 }
 
 impl Walk {
-    /// Starts before everything under `prefix`, or after the path `after`. The second value tells what already
-    /// the prefix leads to and is passed over.
+    /// Starts after the path `after`, or, when that is empty, before everything under `prefix`. The second value
+    /// tells what the prefix itself leads to when that is passed over.
     pub(super) fn start(
         tree: &Arc<Tree>,
         order: KeyOrder,
         wanted: Wanted,
         prefix: &str,
-        after: Option<&[u8]>,
+        after: &[u8],
     ) -> Result<(Self, Option<String>), StoreError> {
         let mut walk = Self {
             tree: Arc::clone(tree),
             order,
             wanted,
             levels: Vec::new(),
-            last: after.map(<[u8]>::to_vec).unwrap_or_default(),
+            after: after.to_vec(),
+            last: Vec::new(),
         };
         tree.check_root()?;
         let (path, names) = prefix.split_at(prefix.rfind('/').map_or(0, |at| at + 1));
@@ -79,7 +85,7 @@ impl Walk {
             return Ok((walk, None));
         }
         match tree.folder(segments()) {
-            Ok(dir) => walk.enter(dir, path.to_owned(), names.as_bytes(), after)?,
+            Ok(dir) => walk.enter(dir, path.to_owned(), names.as_bytes())?,
             Err(Blocked::Missing) => {}
             Err(Blocked::InTheWay { path, what: what @ (Occupant::Link | Occupant::Other) }) => {
                 return Ok((walk, Some(format!("{}: {}", ObjectKey::from(path), what.describe()))));
@@ -101,7 +107,12 @@ impl Walk {
             };
             let name = name.to_vec();
             level.entries.advance();
-            self.last = [level.path.as_bytes(), &name].concat();
+            self.last.clear();
+            self.last.extend_from_slice(level.path.as_bytes());
+            self.last.extend_from_slice(&name);
+            if kind == Kind::Folder {
+                self.last.push(b'/');
+            }
             if let Some(found) = self.look(&name, kind)? {
                 return Ok(Some(found));
             }
@@ -127,9 +138,13 @@ impl Walk {
             return Ok(self.skipped("its path is too long"));
         }
         let reason = match kind {
-            Kind::File if self.wanted == Wanted::Objects && names::is_own(name.as_bytes()) => return Ok(None),
+            Kind::File if self.wanted == Wanted::Objects && names::is_own(name.as_bytes()) => {
+                return Ok(None);
+            }
             Kind::File => return self.file(name),
-            Kind::Folder if names::is_own(name.as_bytes()) => "its name is of the form of longbow's temporary files",
+            Kind::Folder if names::is_own(name.as_bytes()) => {
+                "its name is of the form of longbow's temporary files"
+            }
             Kind::Folder => return self.folder(name),
             Kind::Link => "symbolic link, not followed",
             Kind::Socket => "a socket",
@@ -151,8 +166,8 @@ impl Walk {
     }
 
     fn file(&mut self, name: &str) -> Result<Option<Found>, StoreError> {
-        let Some((dir, path)) = self.here()? else { return Ok(None) };
-        let key = format!("{path}{name}");
+        let Some(dir) = self.here()? else { return Ok(None) };
+        let key = self.last_key();
         match occupant(&dir, name) {
             Ok(Occupant::File(identity)) => Ok(Some(Found::File { key, identity })),
             Ok(Occupant::Nothing) => Ok(None),
@@ -163,15 +178,11 @@ impl Walk {
     }
 
     fn folder(&mut self, name: &str) -> Result<Option<Found>, StoreError> {
-        let Some((dir, path)) = self.here()? else { return Ok(None) };
-        let path = format!("{path}{name}/");
+        let Some(dir) = self.here()? else { return Ok(None) };
+        let path = self.last_key();
         match dir.open_dir_nofollow(name) {
             Ok(child) => {
-                let after = std::mem::take(&mut self.last);
-                // A walk that goes on in the middle has `last` below this folder only while it enters it.
-                let resume = self.resume_below(&path, &after).then_some(after.as_slice());
-                self.enter(Arc::new(child), path, b"", resume)?;
-                self.last = after;
+                self.enter(Arc::new(child), path, b"")?;
                 Ok(None)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -184,11 +195,45 @@ impl Walk {
         }
     }
 
-    fn resume_below(&self, _path: &str, _after: &[u8]) -> bool {
-        false
+    fn last_key(&self) -> String {
+        String::from_utf8_lossy(&self.last).into_owned()
     }
 
-    fn here(&mut self) -> Result<Option<(Arc<Dir>, String)>, StoreError> {
+    /// Reads a folder's names: those that begin with `names` and come after where the walk goes on.
+    fn enter(&mut self, dir: Arc<Dir>, path: String, names: &[u8]) -> Result<(), StoreError> {
+        let (order, wanted) = (self.order, self.wanted);
+        let rest = self.after.strip_prefix(path.as_bytes()).filter(|rest| !rest.is_empty());
+        let mut full = Vec::new();
+        let entries = Entries::read(&dir, order, |name, kind| {
+            let own = kind == Kind::File && names::is_own(name);
+            let sought = match wanted {
+                Wanted::Objects => !own,
+                Wanted::Own => own || kind == Kind::Folder,
+            };
+            // The name of an own file says nothing about the key that it will have.
+            let named = name.starts_with(names) || (own && wanted == Wanted::Own);
+            sought
+                && named
+                && rest.is_none_or(|rest| {
+                    full.clear();
+                    full.extend_from_slice(name);
+                    if kind == Kind::Folder {
+                        full.push(b'/');
+                    }
+                    let leads_there = kind == Kind::Folder && rest.starts_with(&full) && rest != full;
+                    leads_there || compare_keys(order, &full, rest) == Ordering::Greater
+                })
+        })
+        .map_err(|e| fault::failed("list folder", &folder_name(&self.tree, &path), &e))?;
+        self.levels.push(Level { path, dir: Some(dir), entries });
+        if let Some(above) = self.levels.len().checked_sub(OPEN_LEVELS + 1) {
+            self.levels[above].dir = None;
+        }
+        Ok(())
+    }
+
+    /// The folder that the walk is in; `None` if it was removed meanwhile.
+    fn here(&mut self) -> Result<Option<Arc<Dir>>, StoreError> {
         let Some(level) = self.levels.last_mut() else { return Ok(None) };
         if level.dir.is_none() {
             match self.tree.folder(level.path.split_terminator('/')) {
@@ -200,8 +245,12 @@ impl Walk {
                 }
             }
         }
-        Ok(level.dir.clone().map(|dir| (dir, level.path.clone())))
+        Ok(level.dir.clone())
     }
+}
+
+fn folder_name(tree: &Tree, path: &str) -> ObjectKey {
+    if path.is_empty() { ObjectKey::from(tree.name()) } else { ObjectKey::from(path) }
 }
 
 fn changed(path: &str) -> StoreError {

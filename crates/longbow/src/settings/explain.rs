@@ -38,7 +38,9 @@ fn show(key: &str, value: &Value) -> String {
             format!("[{}]", entries.join(", "))
         }
         // The environment and flags give text: numbers and truth values are shown as such.
-        ValueKind::String(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => text.clone(),
+        ValueKind::String(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => {
+            text.clone()
+        }
         ValueKind::String(text) => quote(text),
         other => other.to_string(),
     }

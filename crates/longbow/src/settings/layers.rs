@@ -127,17 +127,21 @@ impl Layers {
             }
             builder.build()?.try_deserialize()
         };
-        merge().map_err(|error: config::ConfigError| Faults(vec![Fault {
-            key: "settings".to_owned(),
-            value: String::new(),
-            origin: Origin::Default,
-            remedy: error.to_string(),
-        }]))
+        merge().map_err(|error: config::ConfigError| {
+            Faults(vec![Fault {
+                key: "settings".to_owned(),
+                value: String::new(),
+                origin: Origin::Default,
+                remedy: error.to_string(),
+            }])
+        })
     }
 
     fn add_defaults(&mut self) {
         match Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build() {
-            Ok(defaults) => self.values.extend(flatten(defaults).into_iter().map(|(k, v)| (k, (v, Origin::Default)))),
+            Ok(defaults) => {
+                self.values.extend(flatten(defaults).into_iter().map(|(k, v)| (k, (v, Origin::Default))))
+            }
             Err(error) => self.fault("settings", "", Origin::Default, error.to_string()),
         }
     }
@@ -154,7 +158,8 @@ impl Layers {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
-                let remedy = format!("the settings file cannot be read: {error}; give a TOML file that exists");
+                let remedy =
+                    format!("the settings file cannot be read: {error}; give a TOML file that exists");
                 return self.fault("--config", &path.display().to_string(), origin, remedy);
             }
         };
@@ -164,7 +169,9 @@ impl Layers {
                     self.set(&key, value, origin.clone());
                 }
             }
-            Err(error) => self.fault("--config", "", origin, format!("no TOML: {}", error.to_string().trim_end())),
+            Err(error) => {
+                self.fault("--config", "", origin, format!("no TOML: {}", error.to_string().trim_end()))
+            }
         }
     }
 
@@ -186,7 +193,9 @@ impl Layers {
                     self.set(&key, value, Origin::Environment(name));
                 }
             }
-            Err(error) => self.fault("environment", "", Origin::Environment(format!("{PREFIX}…")), error.to_string()),
+            Err(error) => {
+                self.fault("environment", "", Origin::Environment(format!("{PREFIX}…")), error.to_string())
+            }
         }
     }
 
@@ -197,7 +206,9 @@ impl Layers {
             return;
         }
         let remedy = match self.nearest(key) {
-            Some(near) => format!("there is no such setting; did you mean {near}? `longbow settings` lists all"),
+            Some(near) => {
+                format!("there is no such setting; did you mean {near}? `longbow settings` lists all")
+            }
             None => "there is no such setting; `longbow settings` lists all".to_owned(),
         };
         // A secret may stand under a mistyped key: its value is not repeated.

@@ -17,10 +17,9 @@ mod written;
 pub(crate) use explain::explain;
 pub(crate) use fault::{Fault, Faults};
 pub(crate) use layers::{FlagLayer, Layers, ProcessEnvironment};
-pub(crate) use resolve::resolve;
-pub(crate) use values::{
-    Credentials, DestinationSettings, SelectionSettings, Settings, SideSettings, WorkerSettings,
-};
+pub(crate) use origin::Origin;
+pub(crate) use resolve::{is_plain_http_elsewhere, resolve};
+pub(crate) use values::{Credentials, Settings, SideSettings};
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ pub(crate) struct RawWorker {
     pub(crate) max_requests: Written,
     pub(crate) memory: Written,
     pub(crate) max_attempts: Written,
+    pub(crate) max_denied: Written,
     pub(crate) retry_first: Written,
     pub(crate) retry_most: Written,
     pub(crate) visibility: Written,

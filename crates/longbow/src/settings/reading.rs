@@ -85,7 +85,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, bytes) in [("0", 0), ("17", 17), ("16MiB", 16 << 20), ("1 GiB", 1 << 30), ("5mb", 5_000_000)] {
+        for (text, bytes) in
+            [("0", 0), ("17", 17), ("16MiB", 16 << 20), ("1 GiB", 1 << 30), ("5mb", 5_000_000)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "MiB", "16M", "-1", "1.5GiB", "99999999999TiB"] {

@@ -57,7 +57,12 @@ impl Judge<'_> {
 
     fn fault(&mut self, key: &str, value: &str, remedy: impl Into<String>) {
         let origin = self.layers.origin(key);
-        self.faults.0.push(Fault { key: key.to_owned(), value: value.to_owned(), origin, remedy: remedy.into() });
+        self.faults.0.push(Fault {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            origin,
+            remedy: remedy.into(),
+        });
     }
 
     fn settings(&mut self, raw: &RawSettings, environment: &ProcessEnvironment) -> Settings {
@@ -139,7 +144,9 @@ impl Judge<'_> {
             bytes if bytes >= 8 << 20 => Ok(bytes),
             _ => Err("give at least 8MiB".to_owned()),
         });
-        let max_attempts = self.take("worker.max_attempts", &raw.max_attempts, |t| number(t, 1, 1_000));
+        let attempts = |text: &str| Ok(u32::try_from(number(text, 1, 1_000)?).unwrap_or(u32::MAX));
+        let max_attempts = self.take("worker.max_attempts", &raw.max_attempts, attempts);
+        let max_denied = self.take("worker.max_denied", &raw.max_denied, attempts);
         let first = self.take("worker.retry_first", &raw.retry_first, duration);
         let most = self.take("worker.retry_most", &raw.retry_most, duration);
         if most < first {
@@ -159,10 +166,7 @@ impl Judge<'_> {
                 .take("worker.max_requests", &raw.max_requests, count)
                 .unwrap_or(NonZeroUsize::MIN),
             memory_bytes,
-            attempts: AttemptsPolicy {
-                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
-                backoff: Backoff { first, most },
-            },
+            attempts: AttemptsPolicy { max_attempts, max_denied, backoff: Backoff { first, most } },
             visibility,
         }
     }
@@ -171,10 +175,18 @@ impl Judge<'_> {
         let anonymous = self.take("source.anonymous", &raw.anonymous, truth);
         let keys = [&raw.access_key_id, &raw.secret_access_key, &raw.session_token];
         let credentials = self.credentials("source", keys, anonymous);
+        let profile = self.text("source.profile", &raw.profile);
+        if let (true, Some(name)) = (anonymous, &profile) {
+            self.fault(
+                "source.profile",
+                name,
+                "reading anonymously takes no profile: leave one of the two out",
+            );
+        }
         SideSettings {
             endpoint_url: self.endpoint("source.endpoint_url", &raw.endpoint_url, allow_http),
             region: self.text("source.region", &raw.region),
-            profile: self.text("source.profile", &raw.profile),
+            profile,
             path_style: self.path_style("source.path_style", &raw.path_style),
             credentials,
             requester_pays: self.take("source.requester_pays", &raw.requester_pays, truth),
@@ -192,7 +204,8 @@ impl Judge<'_> {
             path_style: self.path_style("destination.path_style", &raw.path_style),
             credentials,
             requester_pays: false,
-            expected_bucket_owner: self.owner("destination.expected_bucket_owner", &raw.expected_bucket_owner),
+            expected_bucket_owner: self
+                .owner("destination.expected_bucket_owner", &raw.expected_bucket_owner),
         };
         let key = self.text("destination.sse_kms_key_id", &raw.sse_kms_key_id);
         if key.is_some() && raw.sse.text() != "aws:kms" {
@@ -276,7 +289,7 @@ impl Judge<'_> {
             if authority.contains('@') {
                 return Err("credentials do not belong into a URL; use a profile or the environment".to_owned());
             }
-            if scheme == "http" && !allow_http && !is_loopback(authority) {
+            if is_plain_http_elsewhere(text) && !allow_http {
                 return Err(
                     "plain http to another machine: anybody on the way can read the bytes. Give an https URL, or \
                      allow it by --allow-http"
@@ -286,6 +299,13 @@ impl Judge<'_> {
             Ok(Some(text.trim_end_matches('/').to_owned()))
         })
     }
+}
+
+/// Whether a URL is plain http to another machine than this one.
+pub(crate) fn is_plain_http_elsewhere(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("http") && !is_loopback(authority)
 }
 
 /// Whether `host[:port]` is this machine.

@@ -84,7 +84,8 @@ fn the_last_layer_wins_and_is_named() {
 
 #[test]
 fn all_faults_are_told_at_once_each_with_its_origin() {
-    let (_folder, mut flags) = file("[worker]\npart_size = \"1MiB\"\nmax_objcts = 3\n[sync]\nmethod = [\"a\"]\n");
+    let (_folder, mut flags) =
+        file("[worker]\npart_size = \"1MiB\"\nmax_objcts = 3\n[sync]\nmethod = [\"a\"]\n");
     flags.text("sync.compare", "--compare", Some("md5"));
     flags.list("selection.include", "--include", &["[".into()]);
     flags.text("destination.sse_kms_key_id", "--sse-kms-key-id", Some("k"));
@@ -130,7 +131,8 @@ fn the_file_of_the_user_is_found() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("longbow")).unwrap();
     std::fs::write(folder.path().join("longbow/config.toml"), "[sync]\nmax_delete = 7\n").unwrap();
-    let settings = read(&FlagLayer::default(), &[("XDG_CONFIG_HOME", folder.path().to_str().unwrap())]).unwrap();
+    let settings =
+        read(&FlagLayer::default(), &[("XDG_CONFIG_HOME", folder.path().to_str().unwrap())]).unwrap();
     assert_eq!(settings.max_delete, 7);
 }
 
@@ -173,7 +175,10 @@ fn keys_come_from_the_environment_and_are_never_shown() {
     ];
     let settings = read(&FlagLayer::default(), &pairs).unwrap();
     let Credentials::Keys { id, secret, token } = &settings.source.credentials else { panic!() };
-    assert_eq!((id.as_str(), secret.as_str(), token.as_deref()), ("AKIAEXAMPLE", "wJalrXUtnFEMI", Some("FwoGZXIvYXdz")));
+    assert_eq!(
+        (id.as_str(), secret.as_str(), token.as_deref()),
+        ("AKIAEXAMPLE", "wJalrXUtnFEMI", Some("FwoGZXIvYXdz"))
+    );
     assert!(!format!("{settings:?}").contains("wJalr"));
     let told = explain(&Layers::read(&FlagLayer::default(), &environment(&pairs)));
     assert!(!told.contains("wJalr") && !told.contains("FwoG"), "{told}");

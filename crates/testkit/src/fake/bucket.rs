@@ -135,7 +135,7 @@ impl Bucket {
         body.digests.check(&body.claims)?;
         self.check_condition(key, condition)?;
         let checksums = self.kept_checksums(&body);
-        let etag = self.tag_of(ETag::of_md5(body.digests.md5));
+        let etag = self.tag_of(ETag::of_md5(body.digests.md5), new.encryption.as_ref());
         Ok(self.store(
             key,
             body.content,
@@ -181,9 +181,9 @@ impl Bucket {
         claimed
     }
 
-    /// The tag under the bucket's encryption: under KMS anything but a digest of the bytes.
-    pub(super) fn tag_of(&mut self, digest: ETag) -> ETag {
-        match &self.settings.encryption {
+    /// The tag under the object's or the bucket's encryption: under KMS anything but a digest of the bytes.
+    pub(super) fn tag_of(&mut self, digest: ETag, encryption: Option<&Encryption>) -> ETag {
+        match encryption.or(self.settings.encryption.as_ref()) {
             Some(encryption) if !encryption.etag_is_md5() => {
                 self.counter += 1;
                 let mut hasher = md5::Md5::new();
@@ -213,14 +213,14 @@ impl Bucket {
     ) -> Written {
         let content = if self.settings.keep_bytes { content } else { Content::dropped(content.length()) };
         let version = self.settings.versioned.then(|| self.next_version());
-        let encryption: Option<Encryption> = self.settings.encryption.clone();
+        let NewObject { attributes, tags, storage_class, encryption } = new;
+        let encryption = encryption.or_else(|| self.settings.encryption.clone());
         let written = Written {
             etag: Some(etag.clone()),
             version: version.clone(),
             encryption: encryption.clone(),
             checksums,
         };
-        let NewObject { attributes, tags, storage_class } = new;
         let object = Object {
             content,
             etag,

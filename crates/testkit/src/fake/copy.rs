@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longbow_core::failure::{Feature, StoreError};
-use longbow_core::object::{ObjectKey, Tag};
+use longbow_core::object::{Encryption, ObjectKey, Tag};
 use longbow_core::port::{ByteRange, CopyRequest, UploadId, Written};
 
 use super::bucket::Bucket;
@@ -14,6 +14,17 @@ use super::store::{FakeStore, arrived, of_written};
 
 /// Most bytes that one copy moves (S3 API reference, CopyObject).
 const MAX_COPY: u64 = 5 << 30;
+
+/// What a copy changes beside its metadata.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CopyChanges {
+    /// Tags instead of the source's, whatever the request says of keeping them.
+    pub(crate) tags: Option<Vec<Tag>>,
+    /// The storage class.
+    pub(crate) storage_class: Option<String>,
+    /// Encryption at rest.
+    pub(crate) encryption: Option<Encryption>,
+}
 
 impl FakeStore {
     /// The source of a copy, if it is still what the request insists on.
@@ -26,13 +37,12 @@ impl FakeStore {
         })
     }
 
-    /// Copies a whole object. `tags` replaces the source's, whatever the request says of keeping them.
+    /// Copies a whole object, with what the port's request cannot say in `other`.
     pub(crate) async fn copy_object(
         &self,
         key: &ObjectKey,
         request: &CopyRequest,
-        tags: Option<Vec<Tag>>,
-        storage_class: Option<String>,
+        other: CopyChanges,
         call: Call,
     ) -> Result<Written, StoreError> {
         let prepared = self.copy_source(request).and_then(|source| {
@@ -45,7 +55,8 @@ impl FakeStore {
             }
             let attributes = request.attributes.clone().unwrap_or_else(|| source.attributes.clone());
             let kept = if request.keep_tags { source.tags.clone() } else { Vec::new() };
-            let new = NewObject { attributes, tags: tags.unwrap_or(kept), storage_class };
+            let CopyChanges { tags, storage_class, encryption } = other;
+            let new = NewObject { attributes, tags: tags.unwrap_or(kept), storage_class, encryption };
             Ok((arrived(source.content.clone())?, new))
         });
         let (body, new) =

@@ -23,6 +23,7 @@ mod upload;
 pub use bucket::{Arrived, Bucket};
 pub use clock::FakeClock;
 pub use content::{Content, ContentStream};
+pub(crate) use copy::CopyChanges;
 pub use digest::{Claims, Digester, Digests};
 pub use journal::{Call, Entry, Reply};
 pub use listing::Page;

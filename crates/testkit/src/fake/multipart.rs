@@ -20,7 +20,7 @@ impl MultipartStore for FakeStore {
     async fn create_upload(&self, key: &ObjectKey, request: &CreateRequest) -> Result<UploadId, StoreError> {
         self.pause().await;
         let (attributes, tags) = (request.attributes.clone(), request.tags.clone());
-        let new = self.new_object(NewObject { attributes, tags, storage_class: None });
+        let new = self.new_object(NewObject { attributes, tags, ..NewObject::default() });
         self.act(
             key,
             Call::CreateUpload,

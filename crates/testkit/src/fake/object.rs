@@ -99,7 +99,7 @@ impl Object {
 
 /// A version in a bucket: an object, or the mark that it was deleted.
 #[derive(Debug, Clone)]
-pub enum Version {
+pub(super) enum Version {
     /// An object.
     Object(Arc<Object>),
     /// A delete marker.
@@ -115,6 +115,8 @@ pub struct NewObject {
     pub tags: Vec<Tag>,
     /// The storage class.
     pub storage_class: Option<String>,
+    /// Encryption that the writer asks for; `None` takes the bucket's.
+    pub encryption: Option<Encryption>,
 }
 
 impl NewObject {
@@ -135,7 +137,7 @@ impl NewObject {
 }
 
 /// Refuses tags beyond S3's limits.
-pub fn check_tags(tags: &[Tag]) -> Result<(), StoreError> {
+pub(super) fn check_tags(tags: &[Tag]) -> Result<(), StoreError> {
     if tags.len() > 10 {
         return Err(invalid("BadRequest", "an object has at most 10 tags"));
     }

@@ -8,7 +8,7 @@ use longbow_core::port::PutBody;
 
 use super::bucket::Arrived;
 use super::content::Content;
-use super::digest::{Claims, Digester};
+use super::digest::{Claims, Digester, Digests};
 use super::refusal::refuse;
 
 /// How many frames are digested before other tasks have their turn.
@@ -16,24 +16,25 @@ const FRAMES_A_TURN: usize = 16;
 
 /// Receives a body of the port.
 pub async fn receive(body: PutBody, claims: Claims, keep: bool) -> Result<Arrived, StoreError> {
-    match body {
-        PutBody::Streamed { length, stream } => receive_stream(stream, Some(length), claims, keep).await,
+    let digester = Digester::for_claims(&claims);
+    let (content, digests) = match body {
+        PutBody::Streamed { length, stream } => receive_stream(stream, Some(length), digester, keep).await?,
         PutBody::Kept(frames) => {
             let frames = futures_util::stream::iter(frames.into_iter().map(Ok));
-            receive_stream(frames, None, claims, keep).await
+            receive_stream(frames, None, digester, keep).await?
         }
-    }
+    };
+    Ok(Arrived { content, digests, claims })
 }
 
 /// Receives frames that must have `length` bytes together, if it is given.
 pub async fn receive_stream(
     stream: impl Stream<Item = Result<Bytes, StoreError>>,
     length: Option<u64>,
-    claims: Claims,
+    mut digester: Digester,
     keep: bool,
-) -> Result<Arrived, StoreError> {
+) -> Result<(Content, Digests), StoreError> {
     let mut stream = std::pin::pin!(stream);
-    let mut digester = Digester::for_claims(&claims);
     let mut frames = Vec::new();
     let mut since_turn = 0;
     while let Some(frame) = stream.next().await {
@@ -54,5 +55,5 @@ pub async fn receive_stream(
         return Err(refuse(StoreErrorKind::Transient, "IncompleteBody", message));
     }
     let content = if keep { Content::of_frames(frames) } else { Content::dropped(digests.length) };
-    Ok(Arrived { content, digests, claims })
+    Ok((content, digests))
 }

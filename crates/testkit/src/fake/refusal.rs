@@ -4,33 +4,33 @@ use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::ObjectKey;
 
 /// A refusal with S3's code.
-pub fn refuse(kind: StoreErrorKind, code: &str, message: impl Into<String>) -> StoreError {
+pub(super) fn refuse(kind: StoreErrorKind, code: &str, message: impl Into<String>) -> StoreError {
     StoreError::new(kind, message).with_code(code)
 }
 
 /// No such key.
-pub fn no_such_key(key: &ObjectKey) -> StoreError {
+pub(super) fn no_such_key(key: &ObjectKey) -> StoreError {
     refuse(StoreErrorKind::NotFound, "NoSuchKey", format!("the key {key} does not exist"))
 }
 
 /// No such upload.
-pub fn no_such_upload(upload: &str) -> StoreError {
+pub(super) fn no_such_upload(upload: &str) -> StoreError {
     let message = format!("the multipart upload {upload} does not exist: it was completed or aborted");
     refuse(StoreErrorKind::NoSuchUpload, "NoSuchUpload", message)
 }
 
 /// A condition that does not hold.
-pub fn precondition(key: &ObjectKey, what: &str) -> StoreError {
+pub(super) fn precondition(key: &ObjectKey, what: &str) -> StoreError {
     refuse(StoreErrorKind::PreconditionFailed, "PreconditionFailed", format!("{key}: {what} does not hold"))
 }
 
 /// An argument out of bounds.
-pub fn invalid(code: &str, message: impl Into<String>) -> StoreError {
+pub(super) fn invalid(code: &str, message: impl Into<String>) -> StoreError {
     refuse(StoreErrorKind::Permanent, code, message)
 }
 
 /// A feature that this bucket was told to lack.
-pub fn lacking(feature: Feature) -> StoreError {
+pub(super) fn lacking(feature: Feature) -> StoreError {
     let message = format!("this store does not have {feature}");
     refuse(StoreErrorKind::Unsupported(feature), "NotImplemented", message)
 }

@@ -13,6 +13,7 @@ use longbow_core::port::{
 
 use super::bucket::Arrived;
 use super::content::Content;
+use super::copy::CopyChanges;
 use super::digest::{Claims, Digester};
 use super::journal::{Call, Entry, Reply};
 use super::object::{NewObject, Object};
@@ -264,7 +265,7 @@ impl ObjectStore for FakeStore {
         let claims = Claims { md5: request.md5, checksums: request.checksums };
         let body = self.receive(key, call.clone(), body, claims).await?;
         let (attributes, tags) = (request.attributes.clone(), request.tags.clone());
-        let new = self.new_object(NewObject { attributes, tags, storage_class: None });
+        let new = self.new_object(NewObject { attributes, tags, ..NewObject::default() });
         let put =
             |bucket: &mut super::bucket::Bucket, now| bucket.put(key, body, new, &request.condition, now);
         self.act(key, call, put, of_written(size))
@@ -278,7 +279,7 @@ impl ObjectStore for FakeStore {
             pin: request.pin.clone(),
             condition: request.condition.clone(),
         };
-        self.copy_object(key, request, None, None, call).await
+        self.copy_object(key, request, CopyChanges::default(), call).await
     }
 
     async fn delete(&self, key: &ObjectKey, if_match: Option<&ETag>) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use super::refusal::{invalid, no_such_upload, refuse};
 
 /// An unfinished upload.
 #[derive(Debug)]
-pub struct Upload {
+pub(super) struct Upload {
     key: ObjectKey,
     new: NewObject,
     crc64nvme: bool,
@@ -89,7 +89,7 @@ impl Bucket {
         if !(1..=MAX_PARTS).contains(&number) {
             return Err(invalid("InvalidArgument", format!("part number {number} is not in 1..=10000")));
         }
-        self.upload(key, upload)?;
+        let encryption = self.upload(key, upload)?.new.encryption.clone();
         if body.digests.length > self.settings.max_part {
             return Err(invalid("EntityTooLarge", "a part has at most 5 GiB"));
         }
@@ -97,11 +97,11 @@ impl Bucket {
             self.require(Feature::Checksums)?;
         }
         body.digests.check(&body.claims)?;
-        let etag = self.tag_of(ETag::of_md5(body.digests.md5));
+        let etag = self.tag_of(ETag::of_md5(body.digests.md5), encryption.as_ref());
         let written = Written {
             etag: Some(etag.clone()),
             version: None,
-            encryption: self.settings.encryption.clone(),
+            encryption: encryption.or_else(|| self.settings.encryption.clone()),
             checksums: body.claims.checksums,
         };
         let content =
@@ -175,7 +175,7 @@ impl Bucket {
         let sizes = parts.iter().map(|part| part.content.length()).collect();
         let content = Content::join(parts.into_iter().map(|part| part.content));
         let new = upload.new.clone();
-        let etag = self.tag_of(digest);
+        let etag = self.tag_of(digest, new.encryption.as_ref());
         self.uploads.remove(&name.0);
         Ok(self.store(key, content, etag, None, sizes, checksums, new, now))
     }

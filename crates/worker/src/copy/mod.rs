@@ -52,6 +52,12 @@ pub(crate) async fn copy(
     drain: &CancellationToken,
 ) -> Result<Copied, Stopped> {
     let server_side = planned.server_side;
+    if planned.write == WriteMethod::Whole
+        && let Some(upload) = claimed.record().and_then(|r| r.upload()).map(|u| u.upload.clone())
+    {
+        // Of another version of the source, or of another way to cut it: nobody will complete it.
+        multipart::abort(shared, claimed, &upload).await?;
+    }
     let result = match (server_side, planned.write) {
         (true, WriteMethod::Whole) => server_side::copy_whole(shared, claimed, planned).await,
         (true, WriteMethod::Parts(plan)) => {

@@ -196,23 +196,22 @@ async fn send_parts(
         // One wait for a permit at a time: a huge object queues beside small ones, not in front of them.
         tokio::select! {
             slot = shared.permits.slot(), if next.is_some() => {
-                let (shared, job) = (Arc::clone(shared), job.clone());
+                let (shared, job, subject) = (Arc::clone(shared), job.clone(), claimed.subject.clone());
                 let Some(part) = next else { continue };
                 next = parts.next();
                 tasks.spawn(async move {
                     let _slot = slot;
                     let began = shared.ports.clock.elapsed();
                     let proof = part::copy(&shared, &job, part).await?;
+                    // At once: what is not remembered is sent again after a crash.
+                    let added = shared.ports.state.add_part(&subject, &job.upload, proof.clone()).await;
+                    added.map_err(Stopped::Backend)?;
                     shared.permits.completed(part.length, shared.ports.clock.elapsed().saturating_sub(began));
                     Ok(proof)
                 });
             }
             Some(joined) = tasks.join_next() => match joined {
                 Ok(Ok(proof)) => {
-                    let added = shared.ports.state.add_part(&claimed.subject, &job.upload, proof.clone()).await;
-                    if let Err(error) = added {
-                        stopped.get_or_insert(Stopped::Backend(error));
-                    }
                     proofs.insert(proof.number, proof);
                 }
                 Ok(Err(error)) => { stopped.get_or_insert(error); }

@@ -114,22 +114,21 @@ pub(crate) async fn copy_parts(
             let Some(part) = missing.next() else { break };
             let (shared, from) = (Arc::clone(shared), Arc::clone(&from));
             let (key, upload) = (claimed.job.destination.clone(), opened.upload.clone());
+            let subject = claimed.subject.clone();
             tasks.spawn(async move {
                 let _slot = shared.permits.slot().await;
                 let range = ByteRange { start: part.offset, length: part.length };
                 let copied =
                     shared.ports.destination.copy_part(&key, &upload, part.number, range, &from).await;
-                proof(part, copied.map_err(|error| write_failure(&shared, error))?.etag)
+                let proof = proof(part, copied.map_err(|error| write_failure(&shared, error))?.etag)?;
+                let added = shared.ports.state.add_part(&subject, &upload, proof.clone()).await;
+                added.map_err(Stopped::Backend)?;
+                Ok(proof)
             });
         }
         let Some(joined) = tasks.join_next().await else { break };
         match joined {
             Ok(Ok(proof)) => {
-                let added =
-                    shared.ports.state.add_part(&claimed.subject, &opened.upload, proof.clone()).await;
-                if let Err(error) = added {
-                    stopped.get_or_insert(Stopped::Backend(error));
-                }
                 opened.done.insert(proof.number, proof);
             }
             // The only condition on a part is the source's.

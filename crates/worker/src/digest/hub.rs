@@ -5,9 +5,11 @@
 //! there is no timer, and a trickle of frames wakes nobody. The lock is held for moments; nothing is hashed under it.
 
 use std::collections::VecDeque;
+use std::io;
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use longbow_core::transfer::PartDigest;
@@ -158,19 +160,14 @@ impl Hub {
         self.lock().pending
     }
 
-    /// Whether the caller has to start the thread now; said to one caller only.
-    pub(super) fn wants_thread(&self) -> bool {
+    /// Starts the thread if there is none. Under the lock, so that nobody counts on one that could not be started.
+    pub(super) fn start(&self, spawn: impl FnOnce() -> io::Result<JoinHandle<()>>) -> io::Result<()> {
         let mut state = self.lock();
-        let wants = state.thread == Thread::None;
-        if wants {
+        if state.thread == Thread::None {
+            spawn()?;
             state.thread = Thread::Runs;
         }
-        wants
-    }
-
-    /// The thread could not be started; the next caller may try again.
-    pub(super) fn has_no_thread(&self) {
-        self.lock().thread = Thread::None;
+        Ok(())
     }
 
     /// Sends the thread home. No part is left: each keeps the service alive.
@@ -344,7 +341,7 @@ struct Guard<'a>(&'a Hub);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             return;
         }
         let mut state = self.0.lock();
@@ -356,5 +353,110 @@ impl Drop for Guard<'_> {
         }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Wanted;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn enter(hub: &Hub) -> usize {
+        hub.enter(Box::new(Running::new(Wanted::default())))
+    }
+    fn zeros(length: usize) -> Bytes {
+        vec![0; length].into()
+    }
+    /// Does once what the thread does, if it were woken.
+    fn turn(hub: &Hub) {
+        let mut jobs = Vec::new();
+        let kernel = Kernel::best();
+        let (useful, spare) = hub.take(&mut jobs, kernel).unwrap();
+        lanes::run(kernel, &mut jobs, useful, spare);
+        hub.give_back(&mut jobs);
+    }
+
+    #[test]
+    fn a_trickle_wakes_nobody() {
+        let hub = Hub::new(24 << 20);
+        let parts: Vec<_> = (0..8).map(|_| enter(&hub)).collect();
+        let due = || hub.lock().due(hub.limit);
+        for _ in 0..16 {
+            parts.iter().for_each(|part| hub.push(*part, zeros(8 << 10)));
+            assert!(!due());
+        }
+        parts.iter().for_each(|part| hub.push(*part, zeros(8 << 10)));
+        assert!(due(), "more than 128 KiB a part are worth it");
+        turn(&hub);
+        assert!(!due());
+        let Finish::There(_) = hub.finish(parts[0]) else { return };
+        assert!(due(), "somebody waits for a digest");
+    }
+
+    #[test]
+    fn little_is_finished_by_who_asks() {
+        let hub = Hub::new(1 << 20);
+        let (small, large) = (enter(&hub), enter(&hub));
+        hub.push(small, zeros(FINISH_HERE));
+        hub.push(large, zeros(FINISH_HERE + 1));
+        assert!(matches!(hub.finish(small), Finish::Here(_)));
+        let Finish::There(mut digest) = hub.finish(large) else { panic!("more than a little") };
+        turn(&hub);
+        assert_eq!(digest.try_recv().unwrap().length, FINISH_HERE as u64 + 1);
+        assert_eq!((hub.active(), hub.pending()), (0, 0));
+    }
+
+    #[test]
+    fn the_fast_leave_room_for_the_slow() {
+        let hub = Hub::new(1 << 20);
+        let (fast, slow) = (enter(&hub), enter(&hub));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut room = |part| hub.poll_room(part, &mut context).is_ready();
+        while room(fast) {
+            hub.push(fast, zeros(64 << 10));
+        }
+        assert_eq!(hub.pending(), 512 << 10, "half of the room");
+        assert!(room(slow));
+        turn(&hub);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "the fast one goes on");
+    }
+
+    #[test]
+    fn who_waits_for_a_dead_thread_hears_of_it() {
+        let hub = Hub::new(1000);
+        let parts = [enter(&hub), enter(&hub), enter(&hub)];
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        parts.iter().for_each(|part| hub.push(*part, zeros(100_000)));
+        assert!(hub.poll_room(parts[0], &mut Context::from_waker(&waker)).is_pending());
+        let Finish::There(mut digest) = hub.finish(parts[1]) else { panic!("more than a little") };
+        let panicked = thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let _guard = Guard(&hub);
+                let mut jobs = Vec::new();
+                hub.take(&mut jobs, Kernel::best());
+                panic!("part of the test");
+            });
+            thread.join()
+        });
+        assert!(panicked.is_err());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(hub.poll_room(parts[0], &mut Context::from_waker(&waker)).is_ready());
+        assert!(digest.try_recv().is_err(), "lost");
+        let Finish::There(mut digest) = hub.finish(parts[0]) else { panic!("its bytes are gone") };
+        assert!(digest.try_recv().is_err(), "lost");
     }
 }

@@ -30,7 +30,7 @@ impl Default for DigestOptions {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN);
-        Self { threads, queue_bytes: (24 << 20).max(threads.get() * (4 << 20)), here_below: 64 << 10 }
+        Self { threads, queue_bytes: (24 << 20).max(threads.get() * (4 << 20)), here_below: 16 << 10 }
     }
 }
 
@@ -59,14 +59,11 @@ impl Inner {
     fn hub(&self) -> Option<&Arc<Hub>> {
         let load = |hub: &&Arc<Hub>| hub.active() / self.kernel.lanes();
         let hub = self.hubs.iter().min_by_key(load)?;
-        if hub.wants_thread() {
+        let started = hub.start(|| {
             let (serving, kernel) = (Arc::clone(hub), self.kernel);
-            let thread = thread::Builder::new().name("longbow-digest".into());
-            if thread.spawn(move || serving.serve(kernel)).is_err() {
-                hub.has_no_thread();
-                return None;
-            }
-        }
+            thread::Builder::new().name("longbow-digest".into()).spawn(move || serving.serve(kernel))
+        });
+        started.ok()?;
         Some(hub)
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | seen | done |
 //! |---|---|
-//! | the store throttles | × 0.7 at once, at most once a second; then back up, slowly near where it happened |
+//! | the store throttles | × 0.7 at once, at most once a second; then back up, with a long rest near where it happened |
 //! | nobody waited for a permit | nothing: the rate was not ours |
 //! | one step up, and the rate rose | one more |
 //! | one step up, and it did not | back, and a pause that doubles while this repeats |
@@ -24,6 +24,10 @@ use tokio::time::Instant;
 const CUT: f64 = 0.7;
 /// Cuts are at least so far apart: one round trip of everything that was sent before the cut.
 const BETWEEN_CUTS: Duration = Duration::from_secs(1);
+/// Refusals that are no further apart belong together.
+const STORM: Duration = Duration::from_secs(10);
+/// So near to where the store pushed back, the climber rests for a long while before it dares to go on.
+const BELOW_CEILING: f64 = 0.9;
 /// Changes of the rate by less than this are noise.
 const NOISE: f64 = 0.02;
 /// A step up must bring this share of what it would bring if nothing stood in the way.
@@ -116,7 +120,7 @@ pub(super) struct Climb {
     pause: u32,
     next_pause: u32,
     last_cut: Option<Instant>,
-    /// Where the store last pushed back.
+    /// Where the store last pushed back, until the rest below it is over.
     ceiling: Option<usize>,
     small: Best,
     large: Best,
@@ -151,7 +155,10 @@ impl Climb {
         if self.cut_lately(now) {
             return;
         }
-        self.ceiling = Some(self.limit);
+        // Later cuts of one storm are below where it began.
+        if self.last_cut.is_none_or(|cut| now.saturating_duration_since(cut) > STORM) {
+            self.ceiling = Some(self.limit);
+        }
         self.cut(now);
     }
 
@@ -229,10 +236,14 @@ impl Climb {
 
     fn climb(&mut self, rate: f64) {
         let from = self.limit;
-        let near_ceiling = self.ceiling.is_some_and(|ceiling| from * 8 >= ceiling * 7 && from < ceiling * 2);
-        let step = if near_ceiling { 1 } else { (from / 8).max(1) };
-        self.limit = (from + step).min(self.most);
-        if self.limit == from {
+        self.limit = (from + (from / 8).max(1)).min(self.most);
+        if let Some(ceiling) = self.ceiling
+            && self.limit as f64 > ceiling as f64 * BELOW_CEILING
+        {
+            self.ceiling = None;
+            self.limit = from;
+            self.pause = PAUSES.1;
+        } else if self.limit == from {
             self.rest();
         } else {
             self.step = Some(Step { from, rate });

@@ -122,18 +122,22 @@ async fn streams_that_stand_still_hold_nobody_up() {
 
 #[tokio::test]
 async fn a_dropped_stream_frees_its_frames_and_makes_room() {
-    struct Tracked(Arc<()>, Vec<u8>);
+    struct Tracked {
+        _alive: Arc<()>,
+        bytes: Vec<u8>,
+    }
     impl AsRef<[u8]> for Tracked {
         fn as_ref(&self) -> &[u8] {
-            &self.1
+            &self.bytes
         }
     }
     let alive = Arc::new(());
+    let frame = |length| Bytes::from_owner(Tracked { _alive: Arc::clone(&alive), bytes: vec![1; length] });
     // Too little in all for the thread to be woken.
     let service = service(24 << 20, 1);
     let mut stream = service.stream(1 << 30, Wanted::default());
     for _ in 0..4 {
-        stream.update(Bytes::from_owner(Tracked(Arc::clone(&alive), vec![1; 10_000]))).await;
+        stream.update(frame(10_000)).await;
     }
     assert_eq!((service.pending(), Arc::strong_count(&alive)), (40_000, 5));
     drop(stream);
@@ -142,7 +146,7 @@ async fn a_dropped_stream_frees_its_frames_and_makes_room() {
     for round in 0..50 {
         let mut stream = service.stream(1 << 30, Wanted::default());
         for _ in 0..20 {
-            stream.push(Bytes::from_owner(Tracked(Arc::clone(&alive), vec![1; 100_000])));
+            stream.push(frame(100_000));
         }
         if round % 2 == 0 {
             tokio::task::yield_now().await;
@@ -166,7 +170,12 @@ async fn small_parts_never_meet_a_thread() {
     }
     assert!(matches!(stream.place, Place::Here(_)));
     assert_eq!(stream.finish().await, reference(&bytes, BOTH));
-    assert!(service.inner.hubs[0].wants_thread(), "none was started");
+    let mut started = true;
+    let none = || {
+        started = false;
+        Err(std::io::ErrorKind::Other.into())
+    };
+    assert!(service.inner.hubs[0].start(none).is_err() && !started, "there was no thread");
 }
 
 #[tokio::test]

@@ -18,7 +18,8 @@ impl Store {
     }
 
     fn noise(&mut self) -> f64 {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         1.0 + self.noise * (2.0 * (self.random >> 11) as f64 / (1u64 << 53) as f64 - 1.0)
     }
 
@@ -110,17 +111,22 @@ fn a_storm_halves_and_is_forgotten() {
     assert_eq!(climb.limit(), 4);
 
     let seen = store.run(&mut climb, &mut now, 10.0);
-    assert!(seen.iter().any(|(_, limit)| store.rate(*limit) > 0.85 * store.rate(64)), "{seen:?}");
+    assert!(
+        seen.iter().any(|(_, limit)| store.rate(*limit) > 0.75 * store.rate(before)),
+        "{before}: {seen:?}"
+    );
 }
 
 #[test]
-fn creeps_up_to_where_it_was_refused() {
+fn rests_below_where_it_was_refused() {
     let (mut climb, mut now) = (Climb::new(4, 64, 256), Instant::now());
     climb.throttled(now);
     now += BETWEEN_CUTS;
-    let seen = Store::new(0.1, 1e9, 1 << 20).run(&mut climb, &mut now, 5.0);
-    let near: Vec<usize> = seen.iter().map(|s| s.1).filter(|l| (56..=64).contains(l)).collect();
-    assert!(near.windows(2).all(|pair| pair[1] - pair[0] == 1), "{near:?}");
+    let mut store = Store::new(0.1, 1e9, 1 << 20);
+    let seen = store.run(&mut climb, &mut now, 8.0);
+    assert!(seen.iter().all(|s| s.1 < 58) && climb.limit() > 48, "{seen:?}");
+    store.run(&mut climb, &mut now, 10.0);
+    assert!(climb.limit() > 64, "and then goes on: {}", climb.limit());
 }
 
 #[test]

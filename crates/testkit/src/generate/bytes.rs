@@ -1,4 +1,4 @@
-//! Data that is the same on every machine: pseudo-random bytes of any length, without a store or a file.
+//! Pseudo-random bytes of any length, the same on every machine, without a store or a file.
 
 use bytes::Bytes;
 

@@ -1,0 +1,125 @@
+//! A store over replies written in the test, which records what was asked.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_s3::config::SharedHttpClient;
+use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+
+use crate::s3::S3Store;
+use crate::session::{SideOptions, connect_over};
+
+/// One request as it left.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) uri: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// A reply: status, headers, body.
+pub(crate) type Reply = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
+type Answer = dyn Fn(&Asked) -> Option<Reply> + Send + Sync;
+
+/// Answers every request by a function. `None` never answers.
+#[derive(Clone)]
+pub(crate) struct Canned {
+    answer: Arc<Answer>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl std::fmt::Debug for Canned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Canned")
+    }
+}
+
+impl Canned {
+    pub(crate) fn new(answer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self { answer: Arc::new(answer), asked: Arc::default() }
+    }
+
+    /// Always the same reply.
+    pub(crate) fn always(status: u16, headers: &[(&'static str, &str)], body: &str) -> Self {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, (*v).to_owned())).collect();
+        let body = body.as_bytes().to_vec();
+        Self::new(move |_| Some((status, headers.clone(), body.clone())))
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// A store that is not Amazon's.
+    pub(crate) async fn store(&self) -> S3Store {
+        let options = SideOptions { endpoint_url: Some("http://127.0.0.1:1".into()), ..keys() };
+        self.store_with(&options).await
+    }
+
+    pub(crate) async fn store_with(&self, options: &SideOptions) -> S3Store {
+        connect_over("bucket", options, SharedHttpClient::new(self.clone())).await.unwrap()
+    }
+}
+
+pub(crate) fn keys() -> SideOptions {
+    SideOptions {
+        region: Some("us-east-1".into()),
+        access_key: Some("the-access-key".into()),
+        secret_key: Some("the-secret-key".into()),
+        ..SideOptions::default()
+    }
+}
+
+impl HttpClient for Canned {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Canned {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            let body = std::mem::replace(request.body_mut(), SdkBody::taken());
+            let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+            let asked = Asked {
+                method: request.method().to_owned(),
+                uri: request.uri().to_owned(),
+                headers: request.headers().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+                body,
+            };
+            this.asked.lock().unwrap().push(asked.clone());
+            let Some((status, headers, body)) = (this.answer)(&asked) else {
+                std::future::pending::<()>().await;
+                unreachable!("never answered")
+            };
+            let mut response = http::Response::builder().status(status);
+            if !headers.iter().any(|(n, _)| *n == "content-length") {
+                response = response.header("content-length", body.len());
+            }
+            for (name, value) in headers {
+                // Latin-1, as old servers send it.
+                let bytes: Vec<u8> = value.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+                response = response.header(name, bytes);
+            }
+            let body = if asked.method == "HEAD" { SdkBody::empty() } else { SdkBody::from(body) };
+            let response = response.body(body).unwrap();
+            Ok(HttpResponse::try_from(response).unwrap())
+        })
+    }
+}

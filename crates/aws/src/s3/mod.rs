@@ -1,0 +1,232 @@
+//! One bucket behind `ObjectStore` and `MultipartStore`: a file for each kind of call.
+
+mod copy;
+mod delete;
+mod get;
+mod head;
+mod list;
+mod multipart;
+mod put;
+mod tags;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{RequestPayer, ServerSideEncryption, StorageClass};
+use longbow_core::failure::StoreError;
+use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
+use longbow_core::port::{
+    ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
+    ListedUpload, MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits,
+    UploadId, WriteCondition, Written,
+};
+use longbow_core::transfer::PartPlan;
+
+use crate::call::Call;
+use crate::failure::About;
+use crate::session::SideOptions;
+
+/// The SDK's clients of one side. They share connections and credentials and differ in patience.
+#[derive(Debug, Clone)]
+pub(crate) struct Clients {
+    /// For everything that is answered at once.
+    pub(crate) quick: Client,
+    /// For requests with large bodies, whose time cannot be limited beforehand.
+    pub(crate) upload: Client,
+    /// For work that the server does before it answers.
+    pub(crate) patient: Client,
+}
+
+/// What every write of this side asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writing {
+    pub(crate) storage_class: Option<StorageClass>,
+    pub(crate) encryption: Option<Encryption>,
+}
+
+impl Writing {
+    fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
+        match &self.encryption {
+            Some(Encryption::S3) => (Some(ServerSideEncryption::Aes256), None),
+            Some(Encryption::Kms { key }) => (Some(ServerSideEncryption::AwsKms), key.clone()),
+            Some(Encryption::Other) | None => (None, None),
+        }
+    }
+}
+
+/// One bucket of Amazon S3 or of a store that speaks its protocol.
+#[derive(Debug, Clone)]
+pub struct S3Store {
+    clients: Clients,
+    bucket: Arc<str>,
+    region: String,
+    traits: StoreTraits,
+    writing: Writing,
+    payer: Option<RequestPayer>,
+    owner: Option<String>,
+    answer_timeout: std::time::Duration,
+}
+
+impl S3Store {
+    pub(crate) fn new(
+        clients: Clients,
+        traits: StoreTraits,
+        region: String,
+        options: &SideOptions,
+        writing: Writing,
+    ) -> Self {
+        Self {
+            clients,
+            bucket: traits.container.as_str().into(),
+            region,
+            traits,
+            writing,
+            payer: options.requester_pays.then_some(RequestPayer::Requester),
+            owner: options.expected_bucket_owner.clone(),
+            answer_timeout: options.read_timeout,
+        }
+    }
+
+    /// Whether the bucket is there and can be listed, by one cheap request; for the start of a run, where a wrong
+    /// name, key, endpoint or policy is best told.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.check_under(&Prefix::default()).await
+    }
+
+    /// The same, listing under a prefix only, as far as a policy allows.
+    pub async fn check_under(&self, prefix: &Prefix) -> Result<(), StoreError> {
+        self.list_page(prefix, None, 1).await.map(drop)
+    }
+
+    /// Where the bucket is, as any reply about it says, also one that refuses.
+    pub(crate) async fn find_region(&self) -> Option<String> {
+        let outcome = self.clients.quick.head_bucket().bucket(&*self.bucket).send().await;
+        match outcome {
+            Ok(found) => found.bucket_region().map(str::to_owned),
+            Err(error) => crate::failure::bucket_region(&error),
+        }
+    }
+
+    /// Makes the bucket; one that is there already, and ours, is no error. For tests and the demo.
+    #[doc(hidden)]
+    pub async fn create_bucket(&self) -> Result<(), StoreError> {
+        let about = self.about(Call::CreateBucket, None);
+        match self.clients.quick.create_bucket().bucket(&*self.bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match crate::failure::translate(&about, error) {
+                there if there.code.as_deref() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn about<'a>(&'a self, call: Call, key: Option<&'a ObjectKey>) -> About<'a> {
+        About { call, bucket: &self.bucket, region: &self.region, key, condition: None }
+    }
+
+    fn about_write<'a>(&'a self, call: Call, key: &'a ObjectKey, condition: &'a WriteCondition) -> About<'a> {
+        About { condition: Some(condition), ..self.about(call, Some(key)) }
+    }
+}
+
+/// `If-Match` and `If-None-Match` of a write.
+fn condition_headers(condition: &WriteCondition) -> (Option<String>, Option<String>) {
+    match condition {
+        WriteCondition::Always => (None, None),
+        WriteCondition::Absent => (None, Some("*".to_owned())),
+        WriteCondition::Matches(tag) => (Some(tag.quoted()), None),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3Store {
+    fn traits(&self) -> StoreTraits {
+        self.traits.clone()
+    }
+
+    async fn list(&self, prefix: &Prefix, page: Option<&str>) -> Result<ListPage, StoreError> {
+        self.list_page(prefix, page, list::PAGE).await
+    }
+
+    async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError> {
+        self.head_object(key, request).await
+    }
+
+    async fn get(&self, key: &ObjectKey, request: &GetRequest) -> Result<ObjectBody, StoreError> {
+        self.get_object(key, request).await
+    }
+
+    async fn put(&self, key: &ObjectKey, body: PutBody, request: &PutRequest) -> Result<Written, StoreError> {
+        self.put_object(key, body, request).await
+    }
+
+    async fn copy(&self, key: &ObjectKey, request: &CopyRequest) -> Result<Written, StoreError> {
+        self.copy_object(key, request).await
+    }
+
+    async fn delete(&self, key: &ObjectKey, if_match: Option<&ETag>) -> Result<(), StoreError> {
+        self.delete_object(key, if_match).await
+    }
+
+    async fn tags(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Vec<Tag>, StoreError> {
+        self.object_tags(key, version).await
+    }
+}
+
+#[async_trait]
+impl MultipartStore for S3Store {
+    async fn create_upload(&self, key: &ObjectKey, request: &CreateRequest) -> Result<UploadId, StoreError> {
+        self.create_multipart(key, request).await
+    }
+
+    async fn put_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        body: PutBody,
+        request: &PartRequest,
+    ) -> Result<Written, StoreError> {
+        self.upload_part(key, upload, body, request).await
+    }
+
+    async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        range: ByteRange,
+        source: &CopyRequest,
+    ) -> Result<Written, StoreError> {
+        self.upload_part_copy(key, upload, number, range, source).await
+    }
+
+    async fn list_parts(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        _: &PartPlan,
+    ) -> Result<Vec<ListedPart>, StoreError> {
+        self.parts(key, upload).await
+    }
+
+    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
+        self.uploads(prefix).await
+    }
+
+    async fn complete_upload(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        request: &CompleteRequest,
+    ) -> Result<Written, StoreError> {
+        self.complete_multipart(key, upload, request).await
+    }
+
+    async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), StoreError> {
+        self.abort_multipart(key, upload).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Writing an object whole, and sending a part: the two requests with bodies.
+
+use std::time::Duration;
+
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use longbow_core::failure::{StoreError, StoreErrorKind};
+use longbow_core::object::{Md5, ObjectKey};
+use longbow_core::port::{PartRequest, PutBody, PutRequest, UploadId, Written};
+
+use super::head::check_key;
+use super::{S3Store, condition_headers};
+use crate::attributes::{
+    ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, tagging, version, with_attributes,
+    with_expires,
+};
+use crate::body::{Awaiting, Outgoing, Unanswered};
+use crate::call::Call;
+use crate::failure::{About, translate};
+
+impl S3Store {
+    pub(super) async fn put_object(
+        &self,
+        key: &ObjectKey,
+        body: PutBody,
+        request: &PutRequest,
+    ) -> Result<Written, StoreError> {
+        let about = self.about_write(Call::PutObject, key, &request.condition);
+        check_key(&about, key)?;
+        let outgoing = Outgoing::new(body).await?;
+        let length = content_length(&about, outgoing.length)?;
+        let (body, awaiting) = outgoing.split();
+        let (if_match, if_none_match) = condition_headers(&request.condition);
+        let (server_side, kms_key) = self.writing.encryption();
+        let sums = ChecksumTexts::from(&request.checksums);
+        let call = self
+            .clients
+            .upload
+            .put_object()
+            .bucket(&*self.bucket)
+            .key(key.as_str())
+            .body(ByteStream::new(body))
+            .content_length(length)
+            .set_content_md5(request.md5.as_ref().map(Md5::to_base64))
+            .set_checksum_crc64_nvme(sums.crc64nvme)
+            .set_checksum_crc32_c(sums.crc32c)
+            .set_checksum_crc32(sums.crc32)
+            .set_if_match(if_match)
+            .set_if_none_match(if_none_match)
+            .set_tagging(tagging(&request.tags))
+            .set_storage_class(self.writing.storage_class.clone())
+            .set_server_side_encryption(server_side)
+            .set_ssekms_key_id(kms_key)
+            .set_request_payer(self.payer.clone())
+            .set_expected_bucket_owner(self.owner.clone());
+        let call = with_attributes!(call, &request.attributes).customize().disable_payload_signing();
+        let call = with_expires(call, &request.attributes);
+        let answer = answered(&about, awaiting, self.answer_timeout, call.send()).await?;
+        let tag = etag(answer.e_tag());
+        Ok(Written {
+            version: version(answer.version_id),
+            encryption: encryption(
+                answer.server_side_encryption.as_ref(),
+                answer.ssekms_key_id,
+                answer.sse_customer_algorithm.as_deref(),
+            ),
+            checksums: checksums(
+                &ChecksumHeaders {
+                    crc64nvme: answer.checksum_crc64_nvme.as_deref(),
+                    crc32c: answer.checksum_crc32_c.as_deref(),
+                    crc32: answer.checksum_crc32.as_deref(),
+                    kind: answer.checksum_type.as_ref(),
+                },
+                tag.as_ref(),
+            ),
+            etag: tag,
+        })
+    }
+
+    pub(super) async fn upload_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        body: PutBody,
+        request: &PartRequest,
+    ) -> Result<Written, StoreError> {
+        let about = self.about(Call::UploadPart, Some(key));
+        let outgoing = Outgoing::new(body).await?;
+        let length = content_length(&about, outgoing.length)?;
+        let (body, awaiting) = outgoing.split();
+        let call = self
+            .clients
+            .upload
+            .upload_part()
+            .bucket(&*self.bucket)
+            .key(key.as_str())
+            .upload_id(&upload.0)
+            .part_number(part_number(&about, request.number)?)
+            .body(ByteStream::new(body))
+            .content_length(length)
+            .set_content_md5(request.md5.as_ref().map(Md5::to_base64))
+            .set_request_payer(self.payer.clone())
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .disable_payload_signing();
+        let answer = answered(&about, awaiting, self.answer_timeout, call.send()).await?;
+        Ok(Written {
+            etag: etag(answer.e_tag()),
+            version: None,
+            encryption: encryption(
+                answer.server_side_encryption.as_ref(),
+                answer.ssekms_key_id,
+                answer.sse_customer_algorithm.as_deref(),
+            ),
+            // A part's checksum says nothing of the whole object.
+            checksums: Default::default(),
+        })
+    }
+}
+
+pub(super) fn part_number(about: &About<'_>, number: u32) -> Result<i32, StoreError> {
+    i32::try_from(number).map_err(|_| about.fault(StoreErrorKind::Permanent, "no upload has that many parts"))
+}
+
+fn content_length(about: &About<'_>, length: u64) -> Result<i64, StoreError> {
+    i64::try_from(length)
+        .map_err(|_| about.fault(StoreErrorKind::Permanent, "the body is too long for any store"))
+}
+
+/// Waits for the answer, and tells a fault of the bytes' source from one of the store.
+async fn answered<T, E>(
+    about: &About<'_>,
+    awaiting: Awaiting,
+    limit: Duration,
+    send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, StoreError>
+where
+    E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match awaiting.answer(limit, send).await {
+        Ok(outcome) => outcome.map_err(|error| translate(about, error)),
+        Err(Unanswered::Source(error)) => Err(error),
+        Err(Unanswered::Silence(limit)) => Err(about.fault(
+            StoreErrorKind::Transient,
+            &format!("no answer within {} seconds of the last byte", limit.as_secs()),
+        )),
+    }
+}

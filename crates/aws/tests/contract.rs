@@ -1,0 +1,39 @@
+//! The contract suites of both ports, against servers that nobody here wrote.
+
+mod servers;
+
+use longbow_core::port::{MultipartStore, ObjectStore};
+use longbow_testkit::contract::{Quirks, Violation, failures, multipart, object_store};
+use servers::Server;
+
+/// Checks that ministack fails by itself, whoever asks it.
+const MINISTACK_IS_WRONG: &[(&str, &str)] = &[
+    ("a_write_replaces_attributes_and_tags", "tags of the object before stay on the new one"),
+    ("a_copy_takes_everything_along", "REPLACE keeps the source's Content-Encoding"),
+    ("keys_too_long_are_refused", "keys of 1,025 bytes are taken"),
+    ("attributes_and_tags_arrive", "tags of CreateMultipartUpload are lost"),
+    ("parts_too_small_are_refused", "parts below 5 MiB are taken"),
+    ("a_full_object_checksum_is_proved", "a right CRC-64/NVME of the whole is refused"),
+    ("parts_can_be_headed", "HEAD ignores the part number"),
+];
+
+async fn keeps_the_contract(server: Option<Server>, quirks: Quirks, wrong: &[(&str, &str)]) {
+    let Some(server) = server else { return };
+    let store = server.bucket("contract").await;
+    let store: &dyn MultipartStore = &store;
+    let mut broken = failures(store as &dyn ObjectStore, &quirks, object_store::checks()).await;
+    broken.extend(failures(store, &quirks, multipart::checks()).await);
+    broken.retain(|(check, _)| !wrong.iter().any(|(name, _)| name == check));
+    let told: Vec<String> = broken.iter().map(|(check, Violation(why))| format!("{check}: {why}")).collect();
+    assert!(told.is_empty(), "{}:\n{}", server.name, told.join("\n"));
+}
+
+#[tokio::test]
+async fn seaweedfs_keeps_the_contract() {
+    keeps_the_contract(servers::seaweedfs(), Quirks::seaweedfs(), &[]).await;
+}
+
+#[tokio::test]
+async fn ministack_keeps_the_contract() {
+    keeps_the_contract(servers::ministack(), Quirks::ministack(), MINISTACK_IS_WRONG).await;
+}

@@ -1,0 +1,64 @@
+//! The servers that the tests run against, named by the environment.
+
+#![allow(dead_code, reason = "each test program uses some of it")]
+
+use longbow_aws::{S3Store, SideOptions, connect};
+
+/// A running server and the keys to it.
+pub(crate) struct Server {
+    /// What the messages call it.
+    pub(crate) name: &'static str,
+    url: String,
+}
+
+/// A server, or the reason why the test is skipped on the terminal.
+fn server(name: &'static str, variable: &str) -> Option<Server> {
+    match std::env::var(variable) {
+        Ok(url) if !url.is_empty() => Some(Server { name, url }),
+        _ => {
+            eprintln!("skipped on {name}: {variable} does not name a running server (tests/run sets it)");
+            None
+        }
+    }
+}
+
+/// SeaweedFS, which checks signatures and digests and lists in the order of folders.
+pub(crate) fn seaweedfs() -> Option<Server> {
+    server("SeaweedFS", "LONGBOW_TEST_SEAWEEDFS")
+}
+
+/// ministack, which takes nearly every key.
+pub(crate) fn ministack() -> Option<Server> {
+    server("ministack", "LONGBOW_TEST_MINISTACK")
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Server> {
+    [seaweedfs(), ministack()].into_iter().flatten().collect()
+}
+
+impl Server {
+    /// How the server is reached.
+    pub(crate) fn options(&self) -> SideOptions {
+        let variable = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+        SideOptions {
+            endpoint_url: Some(self.url.clone()),
+            access_key: variable("LONGBOW_TEST_ACCESS_KEY"),
+            secret_key: variable("LONGBOW_TEST_SECRET_KEY"),
+            ..SideOptions::default()
+        }
+    }
+
+    /// A bucket that may not exist.
+    pub(crate) async fn open(&self, bucket: &str) -> S3Store {
+        connect(bucket, &self.options()).await.expect("the server's keys are given")
+    }
+
+    /// A new bucket that no other run uses.
+    pub(crate) async fn bucket(&self, name: &str) -> S3Store {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        let store = self.open(&format!("lb-{name}-{:x}", now.as_nanos())).await;
+        store.create_bucket().await.expect("a new bucket can be made");
+        store
+    }
+}

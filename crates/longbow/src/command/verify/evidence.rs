@@ -1,0 +1,149 @@
+//! The evidence for one pair of objects: the strongest that there is without reading, or by reading when asked to.
+//!
+//! | evidence | costs | says |
+//! |---|---|---|
+//! | sizes differ | nothing | they differ |
+//! | tags are equal digests | nothing | they are equal |
+//! | stored checksums (two stores) | a HEAD on both sides | equal or different |
+//! | MD5 tags differ, and neither is from KMS | the same HEADs | they differ |
+//! | a record of the copy | a look into the state | they are equal |
+//! | sizes, times | nothing | nothing against it |
+
+use std::sync::Arc;
+
+use longbow_core::diff::{Comparison, Decision, Pair, SkipReason, compare};
+use longbow_core::failure::StoreError;
+use longbow_core::job::Proof;
+use longbow_core::object::{ETag, ETagKind, Encryption, ObjectHead, ObjectKey, ObjectMeta};
+use longbow_core::port::{HeadRequest, MultipartStore, ReadPin, StateStore as _};
+use longbow_core::route::Route;
+use longbow_local::SqliteState;
+
+use super::finding::{Finding, Verdict};
+use super::reading::{self, Comparison as Reading};
+
+/// How often a HEAD is tried.
+const ATTEMPTS: u32 = 3;
+
+/// Finds evidence.
+pub(super) struct Examiner {
+    pub(super) source: Arc<dyn MultipartStore>,
+    pub(super) destination: Arc<dyn MultipartStore>,
+    /// Folders keep no checksums: asking is no use.
+    pub(super) both_are_buckets: bool,
+    /// What longbow copied before.
+    pub(super) records: Option<SqliteState>,
+    pub(super) route: Route,
+    /// Read both sides.
+    pub(super) read: bool,
+}
+
+impl Examiner {
+    /// Examines one pair.
+    pub(super) async fn examine(&self, source: &ObjectMeta, destination: &ObjectMeta) -> Finding {
+        if source.size != destination.size {
+            let reason = format!("sizes differ: {} and {} bytes", source.size, destination.size);
+            return Finding::about(Some(source), Some(destination), Verdict::Differs, reason);
+        }
+        if self.read {
+            return self.read(source, destination).await;
+        }
+        let pair = Pair { source, destination, record: None };
+        if compare(Comparison::Etag, pair) == Decision::Skip(SkipReason::Same) {
+            return Finding::same(source, destination, Proof::ETag);
+        }
+        let mut unknown = None;
+        if self.both_are_buckets {
+            match self.by_headers(source, destination).await {
+                Ok(Some(finding)) => return finding,
+                Ok(None) => {}
+                Err(reason) => unknown = Some(reason),
+            }
+        }
+        if let Some(finding) = self.by_record(source, destination).await {
+            return finding;
+        }
+        if let Some(reason) = unknown {
+            return Finding::about(Some(source), Some(destination), Verdict::Unknown, reason);
+        }
+        let times_agree = matches!(
+            (source.modified, destination.modified),
+            (Some(a), Some(b)) if a.second() == b.second()
+        );
+        Finding::same(source, destination, if times_agree { Proof::SizeAndTime } else { Proof::Size })
+    }
+
+    async fn by_headers(
+        &self,
+        source: &ObjectMeta,
+        destination: &ObjectMeta,
+    ) -> Result<Option<Finding>, String> {
+        let (ours, theirs) =
+            futures_util::future::join(head(&*self.source, source), head(&*self.destination, destination))
+                .await;
+        let ours = ours.map_err(|e| format!("the source could not be asked: {e}"))?;
+        let theirs = theirs.map_err(|e| format!("the destination could not be asked: {e}"))?;
+        if let Some(agrees) = ours.checksums.agrees(&theirs.checksums) {
+            let reason = format!("checksums differ: {} and {}", ours.checksums, theirs.checksums);
+            return Ok(Some(match agrees {
+                true => Finding::same(source, destination, Proof::Checksum),
+                false => Finding::about(Some(source), Some(destination), Verdict::Differs, reason),
+            }));
+        }
+        if let (Some(a), Some(b)) = (whole_md5(&ours), whole_md5(&theirs)) {
+            // Equal ones were found before.
+            let reason = format!("MD5 tags differ: {a} and {b}");
+            return Ok(Some(Finding::about(Some(source), Some(destination), Verdict::Differs, reason)));
+        }
+        Ok(None)
+    }
+
+    async fn by_record(&self, source: &ObjectMeta, destination: &ObjectMeta) -> Option<Finding> {
+        let name = ObjectKey::new(source.key.strip(&self.route.source_prefix())?);
+        let stored = self.records.as_ref()?.load(&name).await.ok()??;
+        let pair = Pair { source, destination, record: Some(&stored.record) };
+        let recorded = compare(Comparison::Etag, pair) == Decision::Skip(SkipReason::Recorded);
+        recorded.then(|| Finding::same(source, destination, Proof::Recorded))
+    }
+
+    async fn read(&self, source: &ObjectMeta, destination: &ObjectMeta) -> Finding {
+        let mut finding = match reading::compare(&*self.source, source, &*self.destination, destination).await
+        {
+            Ok(Reading::Equal) => Finding::same(source, destination, Proof::Read),
+            Ok(Reading::DiffersAt(offset)) => {
+                let reason = format!("the bytes differ from byte {offset} on");
+                Finding::about(Some(source), Some(destination), Verdict::Differs, reason)
+            }
+            Err(reason) => {
+                return Finding::about(Some(source), Some(destination), Verdict::Unknown, reason);
+            }
+        };
+        finding.bytes_read = source.size;
+        finding
+    }
+}
+
+async fn head(store: &dyn MultipartStore, object: &ObjectMeta) -> Result<ObjectHead, StoreError> {
+    let request = HeadRequest {
+        pin: ReadPin { etag: object.etag.clone(), version: None },
+        part: None,
+        checksums: true,
+    };
+    let mut attempt = 1;
+    loop {
+        match store.head(&object.key, &request).await {
+            Err(error) if attempt < ATTEMPTS && reading::may_pass(&error) => {
+                reading::pause(attempt).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The tag, if it is the MD5 of the whole object.
+fn whole_md5(head: &ObjectHead) -> Option<&ETag> {
+    let tag = head.etag.as_ref()?;
+    let plain = head.encryption.as_ref().is_none_or(Encryption::etag_is_md5);
+    (plain && matches!(tag.kind(), ETagKind::Md5(_))).then_some(tag)
+}
