@@ -49,8 +49,8 @@ class Run:
         return self.events[-1]
 
     def lines(self, outcome):
-        """Report lines with this outcome, by key."""
-        return {line["key"]: line for line in self.report if line["outcome"] == outcome}
+        """Report lines with this outcome, by key; of several, the first."""
+        return {line["key"]: line for line in reversed(self.report) if line["outcome"] == outcome}
 
     def __str__(self):
         return (
@@ -89,7 +89,11 @@ class Running:
         while True:
             # The kernel's figure at the end would hold the peak of this Python, too, from before the exec.
             peak = max(peak, peak_kib(self.process.pid))
-            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            try:
+                pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            except ChildProcessError:
+                # It was gone before a signal could be sent, and Popen has noticed.
+                return self._run(self.process.returncode)
             if pid:
                 break
             if time.monotonic() > deadline:
@@ -107,9 +111,9 @@ class Running:
         seconds = time.monotonic() - self.started
         run = Run([os.path.basename(self.command[0]), *self.command[1:]], code, out, err, seconds)
         if "--json" in self.command:
-            run.events = [json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")]
+            run.events = [json.loads(line) for line in out.split("\n") if line.startswith("{") and line.endswith("}")]
         if self.report and self.report.exists():
-            run.report = [json.loads(line) for line in self.report.read_text().splitlines()]
+            run.report = [json.loads(line) for line in self.report.read_text().split("\n") if line]
         return run
 
 
@@ -176,7 +180,7 @@ class Longbow:
     def sync(self, source, destination, *flags, expect=0, timeout=DEADLINE, **options):
         """Runs `longbow sync` to its end; summary and report are read and must agree."""
         run = self.judge(self.start_sync(source, destination, *flags, **options).wait(timeout), expect)
-        if run.code in (0, 1) and "--dry-run" not in flags:
+        if run.code in (0, 1) and "--dry-run" not in flags and run.events[-1]["event"] != "error":
             self.adds_up(run)
         return run
 
@@ -194,6 +198,6 @@ class Longbow:
         summary = run.summary
         for outcome in ("copied", "deleted", "failed"):
             assert summary[outcome] == len(run.lines(outcome)), f"{outcome} does not add up:\n{run}"
-        sent = sum(line["size"] for line in run.report if line["outcome"] == "copied")
+        sent = sum(line["size"] for line in run.lines("copied").values())
         assert summary["bytes_copied"] == sent, f"bytes do not add up:\n{run}"
         assert summary["exit"] == run.code, str(run)

@@ -1,10 +1,14 @@
 """Faults on the wire: whatever happens, the destination holds the source's bytes, or what it held before, and the exit
 code and the report say which."""
 
+import os
+
 import pytest
 
 import faults
-from stores import MIB, assert_same, composite_etag, content
+from chaos import Proxy
+from program import Longbow
+from stores import MIB, Bucket, assert_same, composite_etag, content
 
 SMALL, PARTS = content(200_000), content(16 * MIB + 5)
 PART = 6 * MIB
@@ -14,6 +18,14 @@ PART = 6 * MIB
 def store(seaweedfs):
     """One that checks digests and takes checksums, as S3 does."""
     return seaweedfs
+
+
+@pytest.fixture
+def longbow(make_longbow):
+    """In a hurry: what is tried again, is tried again soon."""
+    longbow = make_longbow()
+    longbow.environment |= {"LONGBOW_WORKER__RETRY_FIRST": "50ms", "LONGBOW_WORKER__RETRY_MOST": "500ms"}
+    return longbow
 
 
 @pytest.fixture
@@ -35,6 +47,25 @@ def objects(source):
     source.put_parts("parts", PARTS, PART, Metadata={"m": "2"})
     source.put("bystander", b"nothing happens to me")
     return source
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stalled(stores, variables, tmp_path_factory):
+    """A run whose source stalls for ever, begun before the other tests since only time ends a stall."""
+    store = stores["ministack"]
+    source, destination = Bucket(store, f"stalled-source-{os.getpid()}"), Bucket(store, f"stalled-copy-{os.getpid()}")
+    source.put("small", SMALL)
+    source.put("other", b"o")
+    proxy = Proxy(store.url)
+    proxy.inject(faults.StallReply(1000), "GetObject", key="small", times=1)
+    longbow = Longbow(tmp_path_factory.mktemp("stalled"), store.access_key, store.secret_key)
+    running = longbow.start_sync(source.at(via=proxy), destination.at(), "--method", "stream")
+    yield longbow, running, source, destination
+    proxy.close()
+    if running.process.poll() is None:
+        running.kill()
+        running.process.wait()
+    source.remove(), destination.remove()
 
 
 # Name, side, operation, key, fault, how often. Each must be survived: exit code 0 and an exact copy.
@@ -82,7 +113,9 @@ def test_survived(objects, destination, longbow, reads, writes, case):
     run = longbow.sync(objects.at(via=reads), destination.at(via=writes), "--method", "stream")
     assert rule.hits == times or fault.__class__ is faults.Delay, "the fault was never met"
     assert_same(objects, destination)
-    assert run.summary["failed"] == 0 and not destination.uploads(), destination.uploads()
+    assert run.summary["failed"] == 0
+    # Of an upload whose beginning was never answered nobody knows the name.
+    assert len(destination.uploads()) == (1 if operation == "CreateMultipartUpload" and fault == faults.LoseReply() else 0)
     assert destination.head("parts")["ETag"] == composite_etag(PARTS, PART)
 
 
@@ -135,12 +168,6 @@ def test_a_storm_of_503(source, destination, longbow, reads, writes):
     assert sent <= 60 / 0.7 * 2, f"{sent} writes for 60 objects"
 
 
-def test_a_stalled_connection_is_given_up(ministack, make_bucket, make_proxy, longbow):
-    source, destination, reads = make_bucket(ministack), make_bucket(ministack), make_proxy(ministack)
-    source.put("small", SMALL)
-    reads.inject(faults.StallReply(1000), "GetObject", times=1)
-    longbow.sync(source.at(via=reads), destination.at(), "--method", "stream", timeout=100)
-    assert_same(source, destination)
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
@@ -309,3 +336,11 @@ def test_a_store_without_tags(ministack, make_bucket, make_proxy, longbow):
     run = longbow.sync(source.at(), destination.at(via=writes), "--method", "stream")
     assert_same(source, destination)
     assert any("tag" in loss for loss in run.lines("copied")["tagged"]["lost"]), "a loss must be reported"
+
+
+def test_a_stalled_connection_is_given_up(stalled):
+    """It began with the first test of this file: a minute is more than it needs."""
+    longbow, running, source, destination = stalled
+    run = longbow.judge(running.wait(timeout=180), 0)
+    assert_same(source, destination)
+    assert run.summary["failed"] == 0

@@ -96,6 +96,7 @@ def test_parts_that_are_there_are_used(source, destination, longbow, proxy):
     proxy.calm()
     run = longbow.sync(*sides, *FLAGS)
     line = run.lines("copied")["large"]
+    assert len(run.report) == 1, f"one line an object:\n{run.report}"
     assert line["parts"] == 13 and line["parts_reused"] >= there >= 4
     assert run.summary["parts_reused"] == line["parts_reused"]
     assert len(proxy.requests("UploadPart")) == 13 - line["parts_reused"]

@@ -23,6 +23,8 @@ pub(crate) struct About<'a> {
     pub(crate) call: Call,
     pub(crate) bucket: &'a str,
     pub(crate) region: &'a str,
+    /// The endpoint, or the region of Amazon's.
+    pub(crate) place: &'a str,
     pub(crate) key: Option<&'a ObjectKey>,
     /// The condition of a write.
     pub(crate) condition: Option<&'a WriteCondition>,
@@ -99,10 +101,10 @@ where
             StoreErrorKind::Transient,
             &format!("the {} reply cannot be read: {}", broken.raw().status().as_u16(), chain(&error)),
         ),
-        SdkError::TimeoutError(_) => {
-            about.fault(StoreErrorKind::Transient, &format!("no answer in time: {}", chain(&error)))
+        SdkError::TimeoutError(_) => unsent(about, &error, StoreErrorKind::Transient),
+        SdkError::ConstructionFailure(_) => {
+            about.fault(StoreErrorKind::Permanent, &format!("the request cannot be made: {}", chain(&error)))
         }
-        SdkError::ConstructionFailure(_) => unsent(about, &error, StoreErrorKind::Permanent),
         _ => unsent(about, &error, StoreErrorKind::Transient),
     }
 }
@@ -121,17 +123,21 @@ fn unsent(about: &About<'_>, error: &(dyn Error + 'static), otherwise: StoreErro
             &format!("the credentials cannot be loaded or renewed: {text}"),
         );
     }
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("certificate") {
-        let text = format!("the server's certificate is not trusted: {text}");
-        return about.fault(StoreErrorKind::Permanent, &text);
-    }
-    let remedy = if lower.contains("refused") || lower.contains("dns") || lower.contains("resolve") {
-        "; is the endpoint right, and does the server run?"
-    } else {
-        ""
+    let (kind, remedy) = match text.to_ascii_lowercase() {
+        t if t.contains("certificate") => (
+            StoreErrorKind::Permanent,
+            "; the server's certificate is not trusted: name your authority's in SSL_CERT_FILE",
+        ),
+        t if t.contains("invalidcontenttype") => (
+            StoreErrorKind::Permanent,
+            "; the server speaks no TLS there: should the endpoint begin with http://?",
+        ),
+        t if t.contains("refused") || t.contains("dns") => {
+            (otherwise, "; is the endpoint right, and does the server run?")
+        }
+        _ => (otherwise, ""),
     };
-    about.fault(otherwise, &format!("{text}{remedy}"))
+    about.fault(kind, &format!("no answer from {}: {text}{remedy}", about.place))
 }
 
 fn from_reply(about: &About<'_>, reply: &Reply<'_>) -> StoreError {
@@ -362,12 +368,25 @@ fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dy
     std::iter::successors(Some(error), |&e| e.source())
 }
 
+/// What the SDK says of errors that have a cause, which says more.
+const HOLLOW: [&str; 8] = [
+    "dispatch failure",
+    "service error",
+    "unhandled error",
+    "io error",
+    "other",
+    "client error",
+    "request has timed out",
+    "an error occurred while loading credentials",
+];
+
 /// An error and its causes on one line, each said once.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in sources(error) {
         let said = printable(&cause.to_string());
-        if !said.is_empty() && !text.contains(&said) {
+        let hollow = HOLLOW.contains(&said.as_str()) && cause.source().is_some();
+        if !said.is_empty() && !hollow && !text.contains(&said) {
             if !text.is_empty() {
                 text.push_str(": ");
             }

@@ -257,7 +257,7 @@ impl Parts<'_> {
             storage_class: options.storage_class.as_deref().map(Into::into),
             encryption: options.encryption.clone(),
         };
-        S3Store::new(self.clients(region), traits, region.to_string(), options, writing)
+        S3Store::new(self.clients(region), traits, (region.to_string(), place), options, writing)
     }
 
     fn clients(&self, region: &Region) -> Clients {

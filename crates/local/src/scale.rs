@@ -94,7 +94,6 @@ async fn a_million_keys_fit_in_a_few_hundred_mebibytes() {
     assert_eq!(state.count().await.unwrap().copied, u64::from(KEYS));
     drop((queue, state, database));
     let done = bytes_a_key(&folder);
-    eprintln!("waiting {waiting} done {done}");
-    assert!(waiting < 430, "{waiting} bytes a waiting key");
-    assert!(done < 430, "{done} bytes a key at the end");
+    assert!(waiting < 360, "{waiting} bytes a waiting key");
+    assert!(done < 360, "{done} bytes a key at the end");
 }

@@ -1,8 +1,12 @@
 //! The adapters of this crate keep the contracts of their ports.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use longbow_core::object::KeyOrder;
-use longbow_local::{Directory, DirectoryOptions};
-use longbow_testkit::contract::{KeyFate, Quirks, multipart, object_store};
+use longbow_local::{Database, Directory, DirectoryOptions, SystemClock};
+use longbow_testkit::contract::job_queue::{self, QueueQuirks};
+use longbow_testkit::contract::{KeyFate, Quirks, multipart, object_store, state_store};
 
 fn folder_quirks() -> Quirks {
     Quirks {
@@ -36,4 +40,24 @@ async fn a_folder_in_folder_order_keeps_the_contract_of_object_stores() {
 async fn a_folder_keeps_the_contract_of_multipart_stores() {
     let (_root, store) = folder();
     multipart::suite(&store, &folder_quirks()).await;
+}
+
+fn database() -> (tempfile::TempDir, Database) {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("route.sqlite");
+    let database = Database::open(&file, "s3://a -> s3://b", Arc::new(SystemClock::new())).unwrap();
+    (root, database)
+}
+
+#[tokio::test]
+async fn the_embedded_queue_keeps_the_contract_of_job_queues() {
+    let (_root, database) = database();
+    let quirks = QueueQuirks { short: Duration::from_millis(100), replacing: true, ..QueueQuirks::default() };
+    job_queue::suite(&database.queue(), &quirks).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_state_keeps_the_contract_of_state_stores() {
+    let (_root, database) = database();
+    state_store::suite(&database.state(), "s3://a/").await;
 }

@@ -12,6 +12,9 @@ use crate::amounts::{bytes, count, duration};
 use crate::exit::Exit;
 use crate::ledger::{Fate, Ledger};
 
+/// Names that are told of those passed over.
+const NAMED: usize = 10;
+
 /// What a run did, and how it ended.
 pub(crate) struct Summary {
     /// The totals.
@@ -153,7 +156,7 @@ impl Summary {
             return;
         }
         let _ = write!(out, "\nPassed over, no objects or no possible keys ({}):", count(*n));
-        for name in names.iter().take(10) {
+        for name in names.iter().take(NAMED) {
             let _ = write!(out, "\n  {}", name.escape_debug());
         }
     }
@@ -182,6 +185,7 @@ impl Summary {
             "unfinished": objects(Fate::Waiting),
             "not_compared": self.not_compared(),
             "passed_over": self.passed_over.1,
+            "passed_over_first": self.passed_over.0.iter().take(NAMED).collect::<Vec<_>>(),
             "with_losses": ledger.with_losses(),
             "bytes_copied": ledger.of(Fate::Copied).bytes,
             "bytes_sent": ledger.bytes_sent(),

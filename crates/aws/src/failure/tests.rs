@@ -4,7 +4,7 @@ use longbow_core::object::ETag;
 const KEY: &str = "dir/key";
 
 fn about<'a>(call: Call, key: Option<&'a ObjectKey>, condition: Option<&'a WriteCondition>) -> About<'a> {
-    About { call, bucket: "bucket", region: "us-east-1", key, condition }
+    About { call, bucket: "bucket", region: "us-east-1", place: "there", key, condition }
 }
 
 fn kind(call: Call, status: u16, code: &str) -> StoreErrorKind {

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     const ABOUT: About<'static> =
-        About { call: Call::GetObject, bucket: "b", region: "r", key: None, condition: None };
+        About { call: Call::GetObject, bucket: "b", region: "r", place: "there", key: None, condition: None };
 
     fn answer(length: Option<i64>, range: Option<&str>) -> GetObjectOutput {
         GetObjectOutput::builder()

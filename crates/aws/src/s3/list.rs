@@ -135,8 +135,14 @@ mod tests {
     use super::*;
     use longbow_core::object::Timestamp;
 
-    const ABOUT: About<'static> =
-        About { call: Call::ListObjects, bucket: "b", region: "r", key: None, condition: None };
+    const ABOUT: About<'static> = About {
+        call: Call::ListObjects,
+        bucket: "b",
+        region: "r",
+        place: "there",
+        key: None,
+        condition: None,
+    };
 
     fn entry(key: &str) -> Object {
         Object::builder().key(key).size(3).e_tag("\"x\"").build()

@@ -61,6 +61,7 @@ pub struct S3Store {
     clients: Clients,
     bucket: Arc<str>,
     region: String,
+    place: String,
     traits: StoreTraits,
     writing: Writing,
     payer: Option<RequestPayer>,
@@ -72,7 +73,7 @@ impl S3Store {
     pub(crate) fn new(
         clients: Clients,
         traits: StoreTraits,
-        region: String,
+        (region, place): (String, String),
         options: &SideOptions,
         writing: Writing,
     ) -> Self {
@@ -80,6 +81,7 @@ impl S3Store {
             clients,
             bucket: traits.container.as_str().into(),
             region,
+            place,
             traits,
             writing,
             payer: options.requester_pays.then_some(RequestPayer::Requester),
@@ -122,7 +124,7 @@ impl S3Store {
     }
 
     fn about<'a>(&'a self, call: Call, key: Option<&'a ObjectKey>) -> About<'a> {
-        About { call, bucket: &self.bucket, region: &self.region, key, condition: None }
+        About { call, bucket: &self.bucket, region: &self.region, place: &self.place, key, condition: None }
     }
 
     fn about_write<'a>(&'a self, call: Call, key: &'a ObjectKey, condition: &'a WriteCondition) -> About<'a> {

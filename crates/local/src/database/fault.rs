@@ -135,9 +135,8 @@ impl OpenError {
             ) => Self::NotWritable { file, cause },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { file, cause },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { file },
-            // A table or column that should be there and is not, or a value of another type.
-            Some(ErrorCode::Unknown) => Self::Damaged { file, cause },
-            None => Self::Damaged { file, cause },
+            // A table or column that should be there and is not, or a value that cannot be read.
+            Some(ErrorCode::Unknown) | None => Self::Damaged { file, cause },
             Some(_) => Self::Io { file, cause },
         }
     }

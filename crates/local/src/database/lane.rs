@@ -201,15 +201,23 @@ impl Pace {
         self.due = self.due.max(now) + PACE;
         pause
     }
+
+    /// Forgets the past: a pause gathered nobody, so whoever asks does so alone, one thing after the other.
+    fn renew(&mut self, now: Instant) {
+        self.due = now;
+    }
 }
 
 fn serve(mut parts: LaneParts, mut inbox: mpsc::Receiver<Inbox>) {
     let mut pace = Pace { due: Instant::now() };
     while let Some(Inbox::Request(first)) = inbox.blocking_recv() {
-        std::thread::sleep(pace.pause(Instant::now()));
+        let pause = pace.pause(Instant::now());
+        std::thread::sleep(pause);
         let mut ran = Vec::new();
         let mut stop = false;
-        let arrived = match serve_group(&mut parts, first, &mut inbox, &mut ran, &mut stop) {
+        let served = serve_group(&mut parts, first, &mut inbox, &mut ran, &mut stop);
+        let asked = ran.len();
+        let arrived = match served {
             Ok(arrived) => {
                 ran.into_iter().for_each(|request| request.answer(Ok(())));
                 arrived
@@ -225,6 +233,9 @@ fn serve(mut parts: LaneParts, mut inbox: mpsc::Receiver<Inbox>) {
         if arrived {
             parts.arrived.notify_waiters();
         }
+        if !pause.is_zero() && asked == 1 {
+            pace.renew(Instant::now());
+        }
         if stop {
             break;
         }
@@ -238,6 +249,9 @@ fn serve(mut parts: LaneParts, mut inbox: mpsc::Receiver<Inbox>) {
 }
 
 /// One transaction. `ran` receives all that took part, whatever the result.
+///
+/// Who writes may join while it runs. Who reads may not: what the transaction sees is what was there when it began,
+/// and a later asker may know of more.
 fn serve_group(
     parts: &mut LaneParts,
     first: Box<dyn Request>,
@@ -245,11 +259,14 @@ fn serve_group(
     ran: &mut Vec<Box<dyn Request>>,
     stop: &mut bool,
 ) -> rusqlite::Result<bool> {
+    ran.push(first);
     let begin = match parts.access {
         Access::Read => "BEGIN DEFERRED",
         Access::Write => "BEGIN IMMEDIATE",
     };
-    ran.push(first);
+    if parts.access == Access::Read {
+        while ran.len() < GROUP && take_in(inbox, ran, stop) {}
+    }
     parts.connection.prepare_cached(begin)?.execute([])?;
     let began = Instant::now();
     let mut group = Group { connection: &parts.connection, counts: parts.counts, arrived: false };
@@ -257,19 +274,32 @@ fn serve_group(
     while let Some(request) = ran.get_mut(next) {
         request.run(&mut group)?;
         next += 1;
-        if ran.len() >= GROUP || began.elapsed() >= LONGEST || *stop {
-            break;
-        }
-        match inbox.try_recv() {
-            Ok(Inbox::Request(request)) => ran.push(request),
-            Ok(Inbox::Stop) => *stop = true,
-            Err(_) => {}
+        if parts.access == Access::Write && ran.len() < GROUP && began.elapsed() < LONGEST {
+            take_in(inbox, ran, stop);
         }
     }
     let (counts, arrived) = (group.counts, group.arrived);
     parts.connection.prepare_cached("COMMIT")?.execute([])?;
     parts.counts = counts;
     Ok(arrived)
+}
+
+/// Takes one more request in, if one waits and nobody has said stop.
+fn take_in(inbox: &mut mpsc::Receiver<Inbox>, ran: &mut Vec<Box<dyn Request>>, stop: &mut bool) -> bool {
+    if *stop {
+        return false;
+    }
+    match inbox.try_recv() {
+        Ok(Inbox::Request(request)) => {
+            ran.push(request);
+            true
+        }
+        Ok(Inbox::Stop) => {
+            *stop = true;
+            false
+        }
+        Err(_) => false,
+    }
 }
 
 /// Ends a failed transaction. SQLite may have ended it already, as it does when the disk is full.
@@ -300,5 +330,7 @@ mod tests {
             assert_eq!(pace.pause(later), Duration::ZERO);
         }
         assert_eq!(pace.pause(later), PACE);
+        pace.renew(later);
+        assert_eq!(pace.pause(later), Duration::ZERO);
     }
 }

@@ -52,8 +52,40 @@ async fn after_closing_the_file_is_free_and_other_handles_are_refused() {
     let error = queue.send(jobs(0, 1)).await.unwrap_err();
     assert!(error.message.contains("closed") && !error.transient, "{error}");
     assert!(database.notes().get("x").await.is_err());
+    // A second time is harmless, and the log is gone with the last.
     database.close().await;
-    assert!(!side_file(&Bench::new(), "-wal").exists());
+    again.close().await;
+    assert!(!side_file(&bench, "-wal").exists());
+}
+
+#[tokio::test]
+async fn a_read_sees_what_was_answered_before_it_was_asked() {
+    let bench = Bench::new();
+    let database = bench.open();
+    let (began, has_begun) = tokio::sync::oneshot::channel();
+    let (go_on, wait) = std::sync::mpsc::channel();
+    let slow = tokio::spawn({
+        let database = database.clone();
+        async move {
+            let read = database.read(move |group| {
+                let sql = "SELECT count(*) FROM note";
+                let count: i64 = group.connection.query_row(sql, [], |row| row.get(0))?;
+                began.send(()).unwrap();
+                wait.recv().unwrap();
+                Ok(count)
+            });
+            read.await.unwrap()
+        }
+    });
+    has_begun.await.unwrap();
+    let notes = database.notes();
+    notes.set("a", "b").await.unwrap();
+    // Asked while the reader's transaction, which began before, is still open.
+    let mut asked = Box::pin(notes.get("a"));
+    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    go_on.send(()).unwrap();
+    assert_eq!(slow.await.unwrap(), 0);
+    assert_eq!(asked.await.unwrap().as_deref(), Some("b"));
 }
 
 #[test]

@@ -52,12 +52,11 @@ impl Finished<'_> {
     }
 
     /// Whether the condition holds now. Also tells what can never be replaced by a file.
-    fn check(&self, condition: &WriteCondition) -> Result<(), StoreError> {
-        check(self.dir, self.path, condition)?;
-        if occupant(self.dir, self.path.file()).is_ok_and(|o| o != Occupant::Nothing) {
+    pub(super) fn check(&self, condition: &WriteCondition) -> Result<(), StoreError> {
+        if matches!(occupant(self.dir, self.path.file()), Ok(Occupant::File(_))) {
             self.check_letters()?;
         }
-        Ok(())
+        check(self.dir, self.path, condition)
     }
 
     fn rename(&self) -> Result<(), StoreError> {

@@ -39,7 +39,8 @@ pub(super) fn delete(tree: &Tree, path: &KeyPath, if_match: Option<&ETag>) -> Re
     Ok(())
 }
 
-/// Removes the temporary files of whole writes that were last written before `before`. Gives how many. Blocks.
+/// Removes the temporary files of whole writes, and of uploads that nobody can list since their names do not tell
+/// the key, that were last written before `before`. Gives how many. Blocks.
 pub(super) fn sweep(tree: &Arc<Tree>, before: SystemTime) -> Result<u64, StoreError> {
     let since = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp(match before.duration_since(SystemTime::UNIX_EPOCH) {
@@ -51,7 +52,8 @@ pub(super) fn sweep(tree: &Arc<Tree>, before: SystemTime) -> Result<u64, StoreEr
     while let Some(found) = walk.next()? {
         let Found::File { key: path, identity } = found else { continue };
         let (folder, name) = path.split_at(path.rfind('/').map_or(0, |at| at + 1));
-        if !names::is_whole(name.as_bytes()) || identity.modified() >= before {
+        let useless = names::is_whole(name.as_bytes()) || names::upload_target(name).is_none();
+        if !useless || identity.modified() >= before {
             continue;
         }
         let Ok(dir) = tree.folder(folder.split_terminator('/')) else { continue };

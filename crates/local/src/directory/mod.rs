@@ -88,8 +88,8 @@ impl Directory {
     }
 
     /// Removes the temporary files that crashed writes have left, if they were last written before `before`: leave
-    /// a day for writes that run beside. Unfinished multipart uploads stay; see
-    /// [`MultipartStore::list_uploads`]. Gives how many were removed.
+    /// a day for writes that run beside. Unfinished multipart uploads stay, save those whose key has so long a name
+    /// that [`MultipartStore::list_uploads`] cannot tell it. Gives how many were removed.
     ///
     /// # Errors
     /// A folder below cannot be read, or a file cannot be removed.

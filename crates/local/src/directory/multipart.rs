@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::fs::Dir;
 use longbow_core::failure::{StoreError, StoreErrorKind};
-use longbow_core::object::{Checksums, ETag, ObjectKey};
+use longbow_core::object::{Checksums, ETag, KeyOrder, Md5, ObjectKey};
 use longbow_core::port::{
-    CompleteRequest, ListedPart, ListedUpload, PartRequest, PutBody, UploadId, Written,
+    CompleteRequest, ListedPart, ListedUpload, PartRequest, PutBody, UploadId, WriteCondition, Written,
 };
 use longbow_core::transfer::{Part, PartPlan, combine_checksums};
 use tokio::sync::OwnedMutexGuard;
@@ -24,7 +24,7 @@ use super::feed::{Batch, Feed, write_frames};
 use super::names::{self, KeyPath};
 use super::temporary::{Temporary, set_modified};
 use super::threads::blocking;
-use super::tree::{Identity, Occupant, Tree, existing, occupant};
+use super::tree::{Blocked, Identity, Tree, existing};
 use super::walk::{Found, Walk, Wanted};
 
 /// Bytes read at once to prove a part.
@@ -51,7 +51,7 @@ struct Slot {
 struct Proof {
     offset: u64,
     size: u64,
-    md5: longbow_core::object::Md5,
+    md5: Md5,
     crc64: u64,
 }
 
@@ -127,7 +127,6 @@ impl Place {
 
     /// Opens the file. Blocks.
     fn open(&self, write: bool) -> Result<(Arc<Dir>, File, u64), StoreError> {
-        use super::tree::Blocked;
         let key = self.path.key();
         let dir = self.tree.folder_of(&self.path).map_err(|blocked| match blocked {
             Blocked::Missing | Blocked::InTheWay { .. } => self.gone(),
@@ -146,12 +145,13 @@ impl Place {
 
 /// Begins an upload. Blocks.
 pub(super) fn create(tree: &Arc<Tree>, path: &KeyPath) -> Result<UploadId, StoreError> {
-    let temporary = Temporary::create(tree, path, || names::new_upload(path.file()))?;
-    let standing =
-        occupant(&temporary.dir, path.file()).map_err(|e| fault::failed_key("look at", path.key(), &e))?;
-    if !matches!(standing, Occupant::Nothing | Occupant::File(_)) {
-        check(&temporary.dir, path, &longbow_core::port::WriteCondition::Always)?;
-    }
+    let temporary = Temporary::create(tree, path, |attempt| match attempt {
+        0 => names::new_upload(path.file()),
+        // The file system may take no names so long.
+        _ => names::new_nameless_upload(),
+    })?;
+    // What can never be replaced by a file is told now.
+    check(&temporary.dir, path, &WriteCondition::Always)?;
     let id = UploadId(format!("{}{}", path.folder(), temporary.name));
     temporary.settle();
     Ok(id)
@@ -185,7 +185,11 @@ pub(super) async fn put_part(
             Ok(PartWriting { file, digests: PartDigests::new(), key: place.path.key().clone(), _busy: busy })
         }
     };
-    let mut writing = blocking(begin).await?;
+    let mut writing = blocking(begin).await.inspect_err(|error| {
+        if error.kind == StoreErrorKind::NoSuchUpload {
+            uploads.forget(id);
+        }
+    })?;
     while !batch.last {
         let (written, next) =
             futures_util::future::join(blocking(move || writing.add(&batch)), feed.next()).await;
@@ -285,7 +289,7 @@ fn prove(place: &Place, part: Part, known: bool) -> Result<Option<Proof>, StoreE
 /// All unfinished uploads of keys under `prefix`, as far as their names tell the key. Blocks.
 pub(super) fn list_uploads(
     tree: &Arc<Tree>,
-    order: longbow_core::object::KeyOrder,
+    order: KeyOrder,
     prefix: &str,
 ) -> Result<Vec<ListedUpload>, StoreError> {
     let (mut walk, _) = Walk::start(tree, order, Wanted::Own, prefix, b"")?;

@@ -133,8 +133,13 @@ pub(super) fn new_upload(target: &str) -> String {
     if target.len() <= room {
         format!("{OWN}{:0DIGITS$x}-{target}{PARTS}", unique())
     } else {
-        format!("{OWN}{:0DIGITS$x}{PARTS}", unique())
+        new_nameless_upload()
     }
+}
+
+/// A new name for an upload that does not tell its target.
+pub(super) fn new_nameless_upload() -> String {
+    format!("{OWN}{:0DIGITS$x}{PARTS}", unique())
 }
 
 /// The file that an upload of this name will become, if the name tells.

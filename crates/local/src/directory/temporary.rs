@@ -26,15 +26,16 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates one in the folder of `path`, which is made where it is missing. Blocks.
+    /// Creates one in the folder of `path`, which is made where it is missing. `name` makes a new name for the
+    /// attempt of this number. Blocks.
     pub(super) fn create(
         tree: &Arc<Tree>,
         path: &KeyPath,
-        name: impl Fn() -> String,
+        name: impl Fn(usize) -> String,
     ) -> Result<Self, StoreError> {
         let key = path.key();
         let mut made = 0;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let no_pruning = tree.no_pruning();
             let dir = match tree.make_folder_of(path) {
                 Ok((dir, levels)) => {
@@ -44,7 +45,7 @@ impl Temporary {
                 Err(Blocked::Missing) => continue,
                 Err(blocked) => return Err(blocked.on_write(key)),
             };
-            let name = name();
+            let name = name(attempt);
             match dir.open_with(&name, &fresh()) {
                 Ok(file) => {
                     let (tree, path, file) = (Arc::clone(tree), path.clone(), file.into_std());
@@ -52,6 +53,8 @@ impl Temporary {
                 }
                 // The folder was removed between the two calls, or the name is taken: once more.
                 Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {}
+                // Too long for this file system, perhaps: the second name may be shorter.
+                Err(e) if e.kind() == ErrorKind::InvalidFilename && attempt == 0 => {}
                 Err(error) => {
                     drop(no_pruning);
                     tree.prune(path, made);

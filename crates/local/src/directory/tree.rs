@@ -132,9 +132,15 @@ impl Blocked {
                     ObjectKey::from(path)
                 ),
             ),
-            Self::Failed { path, error } => fault::failed("open folder", &ObjectKey::from(path), &error),
+            Self::Failed { path, error } => {
+                fault::failed("open or make folder", &ObjectKey::from(path), &error)
+            }
         }
     }
+}
+
+fn no_folder(shown: &ObjectKey) -> StoreError {
+    StoreError::new(StoreErrorKind::NoSuchBucket, format!("{shown} is or lies below a file; give a folder"))
 }
 
 /// No such file.
@@ -147,18 +153,17 @@ impl Tree {
     pub(super) fn open(path: PathBuf, create: bool) -> Result<Self, StoreError> {
         let shown = ObjectKey::from(path.display().to_string());
         if create {
-            Dir::create_ambient_dir_all(&path, ambient_authority())
-                .map_err(|e| fault::failed("create folder", &shown, &e))?;
+            Dir::create_ambient_dir_all(&path, ambient_authority()).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => no_folder(&shown),
+                _ => fault::failed("make folder", &shown, &error),
+            })?;
         }
         let root = Dir::open_ambient_dir(&path, ambient_authority()).map_err(|error| match error.kind() {
             ErrorKind::NotFound => StoreError::new(
                 StoreErrorKind::NoSuchBucket,
                 format!("the folder {shown} does not exist; create it or correct the path"),
             ),
-            ErrorKind::NotADirectory => StoreError::new(
-                StoreErrorKind::NoSuchBucket,
-                format!("{shown} is a file; give the folder that holds it"),
-            ),
+            ErrorKind::NotADirectory => no_folder(&shown),
             _ => fault::failed("open folder", &shown, &error),
         })?;
         Ok(Self {
@@ -347,7 +352,13 @@ mod tests {
         let kind = |r: Result<Tree, StoreError>| r.map(|_| ()).unwrap_err().kind;
         assert_eq!(kind(Tree::open(at.clone(), false)), StoreErrorKind::NoSuchBucket);
         std::fs::write(temp.path().join("f"), "").unwrap();
-        assert_eq!(kind(Tree::open(temp.path().join("f"), false)), StoreErrorKind::NoSuchBucket);
+        for (file, create) in [("f", false), ("f", true), ("f/x", false), ("f/x", true)] {
+            assert_eq!(
+                kind(Tree::open(temp.path().join(file), create)),
+                StoreErrorKind::NoSuchBucket,
+                "{file}"
+            );
+        }
         let tree = Tree::open(at.clone(), true).unwrap();
         tree.check_root().unwrap();
         std::fs::remove_dir(&at).unwrap();

@@ -18,7 +18,7 @@ use super::names;
 use super::tree::{Blocked, Identity, Occupant, Tree, occupant};
 
 /// Levels whose folders stay open. Above them a folder is opened anew when the walk comes back to it.
-const OPEN_LEVELS: usize = 32;
+const OPEN_LEVELS: usize = 8;
 
 /// What to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use longbow_core::failure::StoreError;
 use longbow_core::object::ETag;
 use longbow_core::port::{PutBody, PutRequest, Written};
 
-use super::commit::{self, Finished};
+use super::commit::Finished;
 use super::digest::Digests;
 use super::fault;
 use super::feed::{Batch, Feed, write_frames};
@@ -70,9 +70,9 @@ impl Writing {
         let mut begun = match self {
             Self::Begun(begun) => begun,
             Self::Planned { tree, path, request, durable } => {
-                let temporary = Temporary::create(&tree, &path, names::new_whole)?;
+                let temporary = Temporary::create(&tree, &path, |_| names::new_whole())?;
                 // Looked at again in the end; here it saves writing for nothing.
-                commit::check(&temporary.dir, &path, &request.condition)?;
+                finished(&temporary).check(&request.condition)?;
                 let digests = Digests::promised(request.md5, &request.checksums);
                 Begun { temporary, digests, request, durable }
             }
@@ -81,6 +81,16 @@ impl Writing {
         write_frames(&mut begun.temporary.file, &batch.frames)
             .map_err(|e| fault::failed_key("write", begun.temporary.path().key(), &e))?;
         Ok(begun)
+    }
+}
+
+fn finished(temporary: &Temporary) -> Finished<'_> {
+    Finished {
+        tree: temporary.tree(),
+        path: temporary.path(),
+        dir: &temporary.dir,
+        temporary: &temporary.name,
+        file: &temporary.file,
     }
 }
 
@@ -94,14 +104,7 @@ impl Begun {
             set_modified(&temporary.file, modified)
                 .map_err(|e| fault::failed_key("set the time of", path.key(), &e))?;
         }
-        let etag = Finished {
-            tree: temporary.tree(),
-            path,
-            dir: &temporary.dir,
-            temporary: &temporary.name,
-            file: &temporary.file,
-        }
-        .commit(&request.condition, durable)?;
+        let etag = finished(&temporary).commit(&request.condition, durable)?;
         temporary.settle();
         Ok(etag)
     }

@@ -214,7 +214,7 @@ async fn a_waiting_receive_wakes_for_a_message_and_for_the_end_of_a_delay() {
         let queue = queue.clone();
         async move { queue.receive(1, Duration::from_secs(60), HOLD).await.unwrap() }
     });
-    while bench_waits(&queue).await {}
+    let_others_wait(&queue).await;
     send(&queue, &[("a", "1")]).await;
     let held = waiting.await.unwrap().remove(0);
 
@@ -229,18 +229,17 @@ async fn a_waiting_receive_wakes_for_a_message_and_for_the_end_of_a_delay() {
         let queue = queue.clone();
         async move { queue.receive(1, Duration::from_secs(60), HOLD).await.unwrap() }
     });
-    while bench_waits(&queue).await {}
+    let_others_wait(&queue).await;
     queue.change_visibility(&[again.receipt], NONE).await.unwrap();
     assert_eq!(waiting.await.unwrap()[0].receive_count, 3);
 }
 
 /// Lets a spawned receiver look once and begin to wait: its look is queued before this one's answer.
-async fn bench_waits(queue: &SqliteQueue) -> bool {
+async fn let_others_wait(queue: &SqliteQueue) {
     for _ in 0..3 {
         tokio::task::yield_now().await;
         queue.depth().await.unwrap();
     }
-    false
 }
 
 #[tokio::test]
@@ -257,16 +256,33 @@ async fn an_empty_queue_answers_when_the_wait_is_over() {
 #[tokio::test]
 async fn what_a_cancelled_receive_took_goes_back_uncounted() {
     let bench = Bench::new();
-    let queue = bench.open().queue();
+    let database = bench.open();
+    let queue = database.queue();
     send(&queue, &[("a", "1")]).await;
-    // Asks, and is dropped before the answer is looked at.
-    for _ in 0..20 {
+    for answered_first in [false, true] {
+        // The thread is kept busy until the receive has been asked for.
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let mut busy = Box::pin(database.write(move |_| {
+            wait.recv().unwrap();
+            Ok(())
+        }));
         let mut asking = Box::pin(queue.receive(1, NONE, HOLD));
-        let asked =
-            std::future::poll_fn(|context| std::task::Poll::Ready(asking.as_mut().poll(context))).await;
-        assert!(asked.is_pending());
-        drop(asking);
-        while queue.depth().await.unwrap().in_flight > 0 {}
+        assert!(futures_util::poll!(busy.as_mut()).is_pending());
+        assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        if answered_first {
+            // The answer lies ready, and is never looked at.
+            go_on.send(()).unwrap();
+            busy.await.unwrap();
+            assert_eq!(queue.depth().await.unwrap(), depth(0, 1, 0));
+            drop(asking);
+        } else {
+            drop(asking);
+            go_on.send(()).unwrap();
+            busy.await.unwrap();
+        }
+        // Two, as what goes back is asked for only when the first is answered, together with the receive.
+        queue.depth().await.unwrap();
+        assert_eq!(queue.depth().await.unwrap(), depth(1, 0, 0));
     }
     assert_eq!(one(&queue).await.receive_count, 1);
 }

@@ -61,7 +61,7 @@ fn proof(number: u32, seed: u8) -> PartProof {
     }
 }
 
-async fn nothing_is_known_at_first(store: &Store, prefix: &String) -> Verdict {
+async fn nothing_is_known_at_first(store: &Store, prefix: &str) -> Verdict {
     let key = subject(prefix, "unknown");
     demand!(store.load(&key).await?.is_none(), "there is a record already");
     demand!(store.parts(&key, &UploadId("none".into())).await?.is_empty(), "there are parts already");
@@ -69,7 +69,7 @@ async fn nothing_is_known_at_first(store: &Store, prefix: &String) -> Verdict {
     Ok(())
 }
 
-async fn a_swap_needs_the_version_that_is_there(store: &Store, prefix: &String) -> Verdict {
+async fn a_swap_needs_the_version_that_is_there(store: &Store, prefix: &str) -> Verdict {
     let key = subject(prefix, "swapped");
     let conflict =
         async |expected: Option<u64>, what: &str| match store.swap(&key, expected, record("lost")).await {
@@ -90,7 +90,7 @@ async fn a_swap_needs_the_version_that_is_there(store: &Store, prefix: &String) 
     Ok(())
 }
 
-async fn of_many_swaps_at_once_one_wins(store: &Store, prefix: &String) -> Verdict {
+async fn of_many_swaps_at_once_one_wins(store: &Store, prefix: &str) -> Verdict {
     let key = subject(prefix, "raced");
     let mut expected = None;
     for round in 0..5 {
@@ -105,7 +105,7 @@ async fn of_many_swaps_at_once_one_wins(store: &Store, prefix: &String) -> Verdi
     Ok(())
 }
 
-async fn every_state_survives(store: &Store, prefix: &String) -> Verdict {
+async fn every_state_survives(store: &Store, prefix: &str) -> Verdict {
     let upload = UploadRecord {
         upload: UploadId("id with spaces/and+signs=".into()),
         plan: PartPlan::new(1 << 45, 5 << 30),
@@ -137,7 +137,7 @@ async fn every_state_survives(store: &Store, prefix: &String) -> Verdict {
     Ok(())
 }
 
-async fn many_are_loaded_in_the_order_asked(store: &Store, prefix: &String) -> Verdict {
+async fn many_are_loaded_in_the_order_asked(store: &Store, prefix: &str) -> Verdict {
     // More than the 100 that one request of DynamoDB reads, with gaps, from the last to the first.
     let name = |i: usize| subject(prefix, &format!("many/{i:04}"));
     for i in (0..230).filter(|i| i % 3 != 0) {
@@ -155,7 +155,7 @@ async fn many_are_loaded_in_the_order_asked(store: &Store, prefix: &String) -> V
     Ok(())
 }
 
-async fn odd_subjects_are_kept_apart(store: &Store, prefix: &String) -> Verdict {
+async fn odd_subjects_are_kept_apart(store: &Store, prefix: &str) -> Verdict {
     let keys = generate::odd_keys(prefix.len());
     for key in &keys {
         store.swap(&subject(prefix, key), None, record(key)).await?;
@@ -177,7 +177,7 @@ async fn sorted_parts(
     Ok(parts)
 }
 
-async fn parts_are_remembered_by_upload(store: &Store, prefix: &String) -> Verdict {
+async fn parts_are_remembered_by_upload(store: &Store, prefix: &str) -> Verdict {
     let (key, sibling) = (subject(prefix, "parts"), subject(prefix, "parts-2"));
     let (one, two) = (UploadId("one".into()), UploadId("two".into()));
     for (key, upload, part) in [
@@ -196,7 +196,7 @@ async fn parts_are_remembered_by_upload(store: &Store, prefix: &String) -> Verdi
     Ok(())
 }
 
-async fn parts_are_forgotten(store: &Store, prefix: &String) -> Verdict {
+async fn parts_are_forgotten(store: &Store, prefix: &str) -> Verdict {
     let key = subject(prefix, "forgotten");
     let (one, two) = (UploadId("one".into()), UploadId("two".into()));
     store.add_part(&key, &one, proof(1, 1)).await?;
@@ -207,7 +207,7 @@ async fn parts_are_forgotten(store: &Store, prefix: &String) -> Verdict {
     Ok(())
 }
 
-async fn ten_thousand_parts_fit(store: &Store, prefix: &String) -> Verdict {
+async fn ten_thousand_parts_fit(store: &Store, prefix: &str) -> Verdict {
     let (key, upload) = (subject(prefix, "huge"), UploadId("huge".into()));
     // Every tenth keeps the check short; the numbers reach the last that S3 has.
     for number in (10..=10_000).step_by(10) {

@@ -12,7 +12,7 @@ use longbow_core::port::{ReadPin, WriteCondition, Written};
 use md5::Digest as _;
 
 use super::content::Content;
-use super::digest::{Claims, Digests};
+use super::digest::{Claims, Digester, Digests};
 use super::object::{NewObject, Object, Version, check_tags};
 use super::refusal::{invalid, lacking, no_such_key, precondition, refuse};
 use super::settings::BucketSettings;
@@ -40,6 +40,17 @@ pub struct Arrived {
     pub digests: Digests,
     /// What the sender stated.
     pub claims: Claims,
+}
+
+impl Arrived {
+    /// Bytes at hand, digested, of which nothing is claimed.
+    pub fn at_hand(content: Content) -> Result<Self, StoreError> {
+        let mut digester = Digester::new(false, false);
+        for frame in content.frames() {
+            digester.update(&frame?);
+        }
+        Ok(Self { content, digests: digester.finish(), claims: Claims::default() })
+    }
 }
 
 impl Bucket {
@@ -155,6 +166,7 @@ impl Bucket {
 
     /// Stores an object with a tag of the test's choice, unchecked and without checksums.
     pub fn insert(&mut self, key: &ObjectKey, content: Content, etag: ETag, new: NewObject, now: Timestamp) {
+        let new = new.checked().unwrap_or_default();
         let _ = self.store(key, content, etag, None, Vec::new(), Checksums::default(), new, now);
     }
 

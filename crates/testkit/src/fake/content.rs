@@ -130,6 +130,11 @@ impl Content {
         Self::of_pieces(pieces)
     }
 
+    /// The same bytes copied into one piece that shares memory with nothing.
+    pub fn compact(&self) -> Result<Self, StoreError> {
+        Ok(Self::of_frames(vec![self.to_vec()?.into()]))
+    }
+
     /// All bytes in one piece; for tests with small objects.
     pub fn to_vec(&self) -> Result<Vec<u8>, StoreError> {
         let mut out = Vec::new();

@@ -6,11 +6,11 @@ use longbow_core::failure::{Feature, StoreError};
 use longbow_core::object::{Encryption, ObjectKey, Tag};
 use longbow_core::port::{ByteRange, CopyRequest, UploadId, Written};
 
-use super::bucket::Bucket;
-use super::journal::Call;
+use super::bucket::{Arrived, Bucket};
+use super::journal::{Call, Reply};
 use super::object::{NewObject, Object};
 use super::refusal::invalid;
-use super::store::{FakeStore, arrived, of_written};
+use super::store::FakeStore;
 
 /// Most bytes that one copy moves (S3 API reference, CopyObject).
 const MAX_COPY: u64 = 5 << 30;
@@ -57,14 +57,14 @@ impl FakeStore {
             let kept = if request.keep_tags { source.tags.clone() } else { Vec::new() };
             let CopyChanges { tags, storage_class, encryption } = other;
             let new = NewObject { attributes, tags: tags.unwrap_or(kept), storage_class, encryption };
-            Ok((arrived(source.content.clone())?, new))
+            Ok((Arrived::at_hand(source.content.clone())?, new))
         });
         let (body, new) =
             prepared.inspect_err(|e| self.service.note_failure(&self.bucket, key, call.clone(), e.kind))?;
         let new = if new.storage_class.is_none() { self.new_object(new) } else { new };
         let size = body.digests.length;
         let put = |bucket: &mut Bucket, now| bucket.put(key, body, new, &request.condition, now);
-        self.act(key, call, put, of_written(size))
+        self.act(key, call, put, Reply::written(size))
     }
 
     /// Fills a part from a range of an object.
@@ -90,11 +90,16 @@ impl FakeStore {
                 let message = format!("the source has {size} bytes, and a part has at most 5 GiB");
                 return Err(invalid("InvalidArgument", message));
             }
-            arrived(object.content.slice(range.start, range.length))
+            Arrived::at_hand(object.content.slice(range.start, range.length))
         });
         let body =
             prepared.inspect_err(|e| self.service.note_failure(&self.bucket, key, call.clone(), e.kind))?;
         let size = body.digests.length;
-        self.act(key, call, |bucket, now| bucket.put_part(key, upload, number, body, now), of_written(size))
+        self.act(
+            key,
+            call,
+            |bucket, now| bucket.put_part(key, upload, number, body, now),
+            Reply::written(size),
+        )
     }
 }

@@ -2,7 +2,7 @@
 
 use longbow_core::failure::StoreErrorKind;
 use longbow_core::object::{ETag, ObjectKey, Timestamp, VersionId};
-use longbow_core::port::{ByteRange, ReadPin, WriteCondition};
+use longbow_core::port::{ByteRange, ReadPin, WriteCondition, Written};
 
 /// One call and its answer. Entries are in the order in which the calls took effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,13 @@ pub struct Reply {
     pub version: Option<VersionId>,
     /// Bytes of the body or part, or entries of a page.
     pub size: u64,
+}
+
+impl Reply {
+    /// The reply of a write of `size` bytes.
+    pub(crate) fn written(size: u64) -> impl FnOnce(&Written) -> Self {
+        move |written| Self { etag: written.etag.clone(), version: written.version.clone(), size }
+    }
 }
 
 /// What was asked.

@@ -9,10 +9,11 @@ use longbow_core::port::{
 };
 use longbow_core::transfer::PartPlan;
 
+use super::bucket::Bucket;
 use super::digest::Claims;
 use super::journal::{Call, Reply};
 use super::object::NewObject;
-use super::store::{FakeStore, of_written};
+use super::store::FakeStore;
 use super::upload::Completion;
 
 #[async_trait]
@@ -41,9 +42,8 @@ impl MultipartStore for FakeStore {
         let call = Call::PutPart { upload: upload.0.clone(), number: request.number, size };
         let claims = Claims { md5: request.md5, checksums: Checksums::default() };
         let body = self.receive(key, call.clone(), body, claims).await?;
-        let put =
-            |bucket: &mut super::bucket::Bucket, now| bucket.put_part(key, upload, request.number, body, now);
-        self.act(key, call, put, of_written(size))
+        let put = |bucket: &mut Bucket, now| bucket.put_part(key, upload, request.number, body, now);
+        self.act(key, call, put, Reply::written(size))
     }
 
     async fn copy_part(
@@ -66,7 +66,7 @@ impl MultipartStore for FakeStore {
     ) -> Result<Vec<ListedPart>, StoreError> {
         self.pause().await;
         let call = Call::ListParts { upload: upload.0.clone() };
-        let list = |bucket: &mut super::bucket::Bucket, _| bucket.list_parts(key, upload);
+        let list = |bucket: &mut Bucket, _| bucket.list_parts(key, upload);
         let parts =
             self.act(key, call, list, |parts| Reply { size: parts.len() as u64, ..Reply::default() })?;
         Ok(parts.into_iter().map(|(part, _)| part).collect())
@@ -100,15 +100,14 @@ impl MultipartStore for FakeStore {
             parts: u32::try_from(request.parts.len()).unwrap_or(u32::MAX),
             condition: request.condition.clone(),
         };
-        let complete =
-            |bucket: &mut super::bucket::Bucket, now| bucket.complete_upload(key, upload, &completion, now);
-        self.act(key, call, complete, of_written(request.size))
+        let complete = |bucket: &mut Bucket, now| bucket.complete_upload(key, upload, &completion, now);
+        self.act(key, call, complete, Reply::written(request.size))
     }
 
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), StoreError> {
         self.pause().await;
         let call = Call::Abort { upload: upload.0.clone() };
-        let abort = |bucket: &mut super::bucket::Bucket, _| bucket.abort_upload(key, upload);
+        let abort = |bucket: &mut Bucket, _| bucket.abort_upload(key, upload);
         match self.act(key, call, abort, |()| Reply::default()) {
             // The port's rule: an upload that is gone already is no error.
             Err(error) if error.kind == StoreErrorKind::NoSuchUpload => Ok(()),

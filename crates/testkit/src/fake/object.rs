@@ -11,6 +11,9 @@ use longbow_core::object::{
 use super::content::Content;
 use super::refusal::{invalid, refuse};
 
+/// The type that Amazon S3 gives to an object that was written without one.
+const DEFAULT_TYPE: &str = "binary/octet-stream";
+
 /// One version of an object, whole. Never changed once stored, save by a test's own hand.
 #[derive(Debug, Clone)]
 pub struct Object {
@@ -120,7 +123,8 @@ pub struct NewObject {
 }
 
 impl NewObject {
-    /// The same as S3 keeps it: names of user metadata in small letters and sorted, STANDARD left out. Refuses
+    /// The same as S3 keeps it: names of user metadata in small letters and sorted, a type where none was stated,
+    /// STANDARD left out. Refuses
     /// what is beyond S3's limits (S3 User Guide, "Working with object metadata" and "Categorizing your storage using tags").
     pub fn checked(mut self) -> Result<Self, StoreError> {
         let user = &mut self.attributes.user;
@@ -129,6 +133,7 @@ impl NewObject {
         if user.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > 2048 {
             return Err(invalid("MetadataTooLarge", "user metadata has more than 2,048 bytes"));
         }
+        self.attributes.content_type.get_or_insert_with(|| DEFAULT_TYPE.to_owned());
         self.attributes.unreadable = 0;
         check_tags(&self.tags)?;
         self.storage_class = self.storage_class.filter(|class| class != "STANDARD");

@@ -11,10 +11,10 @@ use longbow_core::port::{
     PutRequest, ReadPin, StoreTraits, Written,
 };
 
-use super::bucket::Arrived;
+use super::bucket::{Arrived, Bucket};
 use super::content::Content;
 use super::copy::CopyChanges;
-use super::digest::{Claims, Digester};
+use super::digest::Claims;
 use super::journal::{Call, Entry, Reply};
 use super::object::{NewObject, Object};
 use super::receive::receive;
@@ -77,7 +77,7 @@ impl FakeStore {
     /// Puts an object with everything that can be said of it.
     #[track_caller]
     pub fn put_content(&self, key: &str, content: Content, new: NewObject) -> ETag {
-        let stored = arrived(content).and_then(|body| {
+        let stored = Arrived::at_hand(content).and_then(|body| {
             let (key, condition) = (ObjectKey::from(key), Default::default());
             self.service.look(&self.bucket, |bucket, now| bucket.put(&key, body, new, &condition, now))
         });
@@ -125,6 +125,14 @@ impl FakeStore {
         self.service.look(&self.bucket, |bucket, _| Ok(bucket.alter(key, change))).unwrap_or(false)
     }
 
+    /// Does anything to the bucket as somebody else would, without the journal. The second argument is the time.
+    pub fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Bucket, Timestamp) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.service.look(&self.bucket, change)
+    }
+
     /// Gives an object another tag, whatever its bytes.
     pub fn set_etag(&self, key: &str, etag: &str) -> bool {
         self.alter(key, |object| object.etag = ETag::new(etag))
@@ -165,7 +173,7 @@ impl FakeStore {
         &self,
         key: &ObjectKey,
         call: Call,
-        act: impl FnOnce(&mut super::bucket::Bucket, Timestamp) -> Result<T, StoreError>,
+        act: impl FnOnce(&mut Bucket, Timestamp) -> Result<T, StoreError>,
         reply: impl FnOnce(&T) -> Reply,
     ) -> Result<T, StoreError> {
         self.service.act(&self.bucket, key, call, act, reply)
@@ -175,19 +183,6 @@ impl FakeStore {
         let class = self.service.look(&self.bucket, |bucket, _| Ok(bucket.settings.storage_class.clone()));
         NewObject { storage_class: class.unwrap_or_default(), ..new }
     }
-}
-
-/// Bytes at hand as a body that has arrived.
-pub(crate) fn arrived(content: Content) -> Result<Arrived, StoreError> {
-    let mut digester = Digester::new(false, false);
-    for frame in content.frames() {
-        digester.update(&frame?);
-    }
-    Ok(Arrived { content, digests: digester.finish(), claims: Claims::default() })
-}
-
-pub(super) fn of_written(size: u64) -> impl FnOnce(&Written) -> Reply {
-    move |written| Reply { etag: written.etag.clone(), version: written.version.clone(), size }
 }
 
 fn of_object(object: &Arc<Object>) -> Reply {
@@ -240,7 +235,7 @@ impl ObjectStore for FakeStore {
     async fn get(&self, key: &ObjectKey, request: &GetRequest) -> Result<ObjectBody, StoreError> {
         self.pause().await;
         let call = Call::Get { pin: request.pin.clone(), range: request.range };
-        let read = |bucket: &mut super::bucket::Bucket, _| {
+        let read = |bucket: &mut Bucket, _| {
             let object = bucket.read(key, &request.pin)?;
             object.check_readable(key)?;
             if let Some(range) = request.range.filter(|range| range.start >= object.content.length()) {
@@ -266,9 +261,8 @@ impl ObjectStore for FakeStore {
         let body = self.receive(key, call.clone(), body, claims).await?;
         let (attributes, tags) = (request.attributes.clone(), request.tags.clone());
         let new = self.new_object(NewObject { attributes, tags, ..NewObject::default() });
-        let put =
-            |bucket: &mut super::bucket::Bucket, now| bucket.put(key, body, new, &request.condition, now);
-        self.act(key, call, put, of_written(size))
+        let put = |bucket: &mut Bucket, now| bucket.put(key, body, new, &request.condition, now);
+        self.act(key, call, put, Reply::written(size))
     }
 
     async fn copy(&self, key: &ObjectKey, request: &CopyRequest) -> Result<Written, StoreError> {
@@ -285,14 +279,14 @@ impl ObjectStore for FakeStore {
     async fn delete(&self, key: &ObjectKey, if_match: Option<&ETag>) -> Result<(), StoreError> {
         self.pause().await;
         let call = Call::Delete { if_match: if_match.cloned() };
-        let delete = |bucket: &mut super::bucket::Bucket, _| bucket.delete(key, if_match);
+        let delete = |bucket: &mut Bucket, _| bucket.delete(key, if_match);
         self.act(key, call, delete, |_| Reply::default()).map(|_| ())
     }
 
     async fn tags(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Vec<Tag>, StoreError> {
         self.pause().await;
         let pin = ReadPin { etag: None, version: version.cloned() };
-        let read = |bucket: &mut super::bucket::Bucket, _| {
+        let read = |bucket: &mut Bucket, _| {
             bucket.require(Feature::Tags)?;
             bucket.read(key, &pin)
         };

@@ -29,11 +29,9 @@ pub fn bytes(seed: u64, length: usize) -> Bytes {
 pub fn slice(seed: u64, start: u64, length: u64) -> Bytes {
     let skip = (start % 8) as usize;
     let wanted = skip + length as usize;
-    let mut out = Vec::with_capacity(wanted + 8);
-    let mut index = start / 8;
-    while out.len() < wanted {
-        out.extend_from_slice(&word(seed, index).to_le_bytes());
-        index += 1;
+    let mut out = vec![0; wanted.next_multiple_of(8)];
+    for (index, place) in (start / 8..).zip(out.chunks_exact_mut(8)) {
+        place.copy_from_slice(&word(seed, index).to_le_bytes());
     }
     out.truncate(wanted);
     Bytes::from(out).slice(skip..)

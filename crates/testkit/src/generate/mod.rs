@@ -2,6 +2,8 @@
 
 mod bytes;
 mod keys;
+mod world;
 
 pub use bytes::{bytes, frames, slice};
 pub use keys::{ODD_KEYS, long_key, long_segment, odd_keys};
+pub use world::{WorldObject, fill, small_world};

@@ -1,8 +1,10 @@
 //! Where the parts in flight meet the thread that hashes them.
 //!
 //! Holds what every part has pending, bounds the sum of it, and decides when hashing is worth waking the thread: when
-//! enough has gathered to fill the lanes for a while, or when somebody waits. Nothing else ever needs the thread, so
-//! there is no timer, and a trickle of frames wakes nobody. The lock is held for moments; nothing is hashed under it.
+//! enough has gathered to fill the lanes for a while, when memory runs out, or when somebody has waited long enough.
+//! Lanes that carry nothing cost as much as full ones, and a store that sends in bursts gives to a few parts at a time:
+//! so a part that waits for room or for its digest waits a little for company. A trickle of frames wakes nobody. The
+//! lock is held for moments; nothing is hashed under it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,6 +12,7 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use longbow_core::transfer::PartDigest;
@@ -30,12 +33,21 @@ const WORTH_LEAST: usize = 512 << 10;
 /// … and always for this much.
 const WORTH_MOST: usize = 4 << 20;
 
+/// A part with so much pending carries its lane for a while.
+const LOADED: usize = 64 << 10;
+/// How long a part waits for company. A connection of 100 MB/s brings less than a part's share in this time.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// So few parts are no company: each is hashed as it comes.
+const FEW: usize = 4;
+
 /// The meeting place of some parts and one thread.
 pub(super) struct Hub {
     state: Mutex<State>,
     work: Condvar,
     /// Most bytes pending, but for the last frame.
     limit: usize,
+    /// Lanes of the kernel.
+    lanes: usize,
 }
 
 #[derive(Default)]
@@ -45,8 +57,8 @@ struct State {
     active: usize,
     /// Bytes pending in all slots and in the hands of the thread.
     pending: usize,
-    /// Somebody waits for room or for a digest.
-    hurry: bool,
+    /// Since when somebody waits for room or for a digest.
+    waiting: Option<Instant>,
     asleep: bool,
     thread: Thread,
 }
@@ -130,8 +142,21 @@ impl State {
         (self.active * WORTH_OF_ONE).clamp(WORTH_LEAST, WORTH_MOST).min(limit / 2)
     }
 
-    fn due(&self, limit: usize) -> bool {
-        self.hurry || self.pending > self.worth(limit)
+    /// How many lanes have to carry something for hashing to be cheap.
+    fn useful(&self, lanes: usize) -> usize {
+        lanes.min(self.active) * 3 / 4
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.waiting.is_some_and(|since| self.active <= FEW || since.elapsed() >= PATIENCE)
+    }
+
+    fn due(&self, limit: usize, lanes: usize) -> bool {
+        if self.pending > limit / 2 || self.is_out_of_patience() {
+            return true;
+        }
+        let loaded = || self.slots.iter().flatten().filter(|slot| slot.pending >= LOADED).count();
+        self.pending > self.worth(limit) && loaded() >= self.useful(lanes)
     }
 
     /// How much one part may have pending: its share, so that the fast ones leave room for the slow ones.
@@ -142,7 +167,8 @@ impl State {
 
 impl Hub {
     pub(super) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), limit: limit.max(1) }
+        let lanes = Kernel::best().lanes();
+        Self { state: Mutex::default(), work: Condvar::new(), limit: limit.max(1), lanes }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -222,8 +248,7 @@ impl Hub {
             Some(waker) => waker.clone_from(context.waker()),
             None => slot.waker = Some(context.waker().clone()),
         }
-        state.hurry = true;
-        self.wake_if_due(state);
+        self.wait_for_company(state);
         Poll::Pending
     }
 
@@ -242,8 +267,7 @@ impl Hub {
         }
         if !dead {
             slot.done = Some(done);
-            state.hurry = true;
-            self.wake_if_due(state);
+            self.wait_for_company(state);
         }
         Finish::There(digest)
     }
@@ -258,8 +282,21 @@ impl Hub {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Notes that somebody waits; the thread has to know, since it is to look again after a while.
+    fn wait_for_company(&self, mut state: MutexGuard<'_, State>) {
+        if state.waiting.is_some() {
+            return self.wake_if_due(state);
+        }
+        state.waiting = Some(Instant::now());
+        if state.asleep {
+            state.asleep = false;
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
     fn wake_if_due(&self, mut state: MutexGuard<'_, State>) {
-        if state.asleep && state.due(self.limit) {
+        if state.asleep && state.due(self.limit, self.lanes) {
             state.asleep = false;
             drop(state);
             self.work.notify_one();
@@ -284,24 +321,34 @@ impl Hub {
             if state.thread == Thread::Leave {
                 return None;
             }
-            if state.due(self.limit) {
+            if state.due(self.limit, self.lanes) {
                 break;
             }
             state.asleep = true;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match state.waiting {
+                None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(since) => {
+                    let left = PATIENCE.saturating_sub(since.elapsed());
+                    self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
             state.asleep = false;
         }
-        state.hurry = false;
+        let impatient = state.is_out_of_patience();
+        if impatient {
+            state.waiting = None;
+        }
         for (id, slot) in state.slots.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
-            let urgent = slot.done.is_some() || slot.waker.is_some();
-            if (slot.pending > 0 || urgent)
+            let waits = slot.done.is_some() || slot.waker.is_some();
+            let urgent = waits && impatient;
+            if (slot.pending > 0 || waits)
                 && let Some(running) = slot.running.take()
             {
                 jobs.push(Job { slot: id, urgent, taken: running.pending(), running });
             }
         }
-        Some((kernel.lanes().min(state.active) * 3 / 4, state.worth(self.limit) * 3 / 4))
+        Some((state.useful(kernel.lanes()), self.limit / 3))
     }
 
     /// Puts parts back, sends the finished ones home, and lets in who waited for room.
@@ -324,7 +371,8 @@ impl Hub {
             finished.push((done, job.running));
         }
         let wakers = state.take_wakers(self.limit);
-        state.hurry = state.slots.iter().flatten().any(|slot| slot.done.is_some() || slot.waker.is_some());
+        let waits = state.slots.iter().flatten().any(|slot| slot.done.is_some() || slot.waker.is_some());
+        state.waiting = waits.then(|| state.waiting.unwrap_or_else(Instant::now));
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         for (done, running) in finished {
@@ -357,106 +405,4 @@ impl Drop for Guard<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::digest::Wanted;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn enter(hub: &Hub) -> usize {
-        hub.enter(Box::new(Running::new(Wanted::default())))
-    }
-    fn zeros(length: usize) -> Bytes {
-        vec![0; length].into()
-    }
-    /// Does once what the thread does, if it were woken.
-    fn turn(hub: &Hub) {
-        let mut jobs = Vec::new();
-        let kernel = Kernel::best();
-        let (useful, spare) = hub.take(&mut jobs, kernel).unwrap();
-        lanes::run(kernel, &mut jobs, useful, spare);
-        hub.give_back(&mut jobs);
-    }
-
-    #[test]
-    fn a_trickle_wakes_nobody() {
-        let hub = Hub::new(24 << 20);
-        let parts: Vec<_> = (0..8).map(|_| enter(&hub)).collect();
-        let due = || hub.lock().due(hub.limit);
-        for _ in 0..16 {
-            parts.iter().for_each(|part| hub.push(*part, zeros(8 << 10)));
-            assert!(!due());
-        }
-        parts.iter().for_each(|part| hub.push(*part, zeros(8 << 10)));
-        assert!(due(), "more than 128 KiB a part are worth it");
-        turn(&hub);
-        assert!(!due());
-        let Finish::There(_) = hub.finish(parts[0]) else { return };
-        assert!(due(), "somebody waits for a digest");
-    }
-
-    #[test]
-    fn little_is_finished_by_who_asks() {
-        let hub = Hub::new(1 << 20);
-        let (small, large) = (enter(&hub), enter(&hub));
-        hub.push(small, zeros(FINISH_HERE));
-        hub.push(large, zeros(FINISH_HERE + 1));
-        assert!(matches!(hub.finish(small), Finish::Here(_)));
-        let Finish::There(mut digest) = hub.finish(large) else { panic!("more than a little") };
-        turn(&hub);
-        assert_eq!(digest.try_recv().unwrap().length, FINISH_HERE as u64 + 1);
-        assert_eq!((hub.active(), hub.pending()), (0, 0));
-    }
-
-    #[test]
-    fn the_fast_leave_room_for_the_slow() {
-        let hub = Hub::new(1 << 20);
-        let (fast, slow) = (enter(&hub), enter(&hub));
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut context = Context::from_waker(&waker);
-        let mut room = |part| hub.poll_room(part, &mut context).is_ready();
-        while room(fast) {
-            hub.push(fast, zeros(64 << 10));
-        }
-        assert_eq!(hub.pending(), 512 << 10, "half of the room");
-        assert!(room(slow));
-        turn(&hub);
-        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "the fast one goes on");
-    }
-
-    #[test]
-    fn who_waits_for_a_dead_thread_hears_of_it() {
-        let hub = Hub::new(1000);
-        let parts = [enter(&hub), enter(&hub), enter(&hub)];
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        parts.iter().for_each(|part| hub.push(*part, zeros(100_000)));
-        assert!(hub.poll_room(parts[0], &mut Context::from_waker(&waker)).is_pending());
-        let Finish::There(mut digest) = hub.finish(parts[1]) else { panic!("more than a little") };
-        let panicked = thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                let _guard = Guard(&hub);
-                let mut jobs = Vec::new();
-                hub.take(&mut jobs, Kernel::best());
-                panic!("part of the test");
-            });
-            thread.join()
-        });
-        assert!(panicked.is_err());
-        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-        assert!(hub.poll_room(parts[0], &mut Context::from_waker(&waker)).is_ready());
-        assert!(digest.try_recv().is_err(), "lost");
-        let Finish::There(mut digest) = hub.finish(parts[0]) else { panic!("its bytes are gone") };
-        assert!(digest.try_recv().is_err(), "lost");
-    }
-}
+mod tests;

@@ -237,6 +237,19 @@ async fn promises_about_parts_and_the_whole_are_checked() {
 }
 
 #[tokio::test]
+async fn the_longest_names_take_parts_too() {
+    let world = World::new();
+    let long = "é".repeat(127);
+    let upload = Upload::begin(&world, &long).await;
+    for number in 1..=4 {
+        upload.send(number).await.unwrap();
+    }
+    assert_eq!(world.store.list_uploads(&Prefix::default()).await.unwrap(), []);
+    upload.complete(&upload.completion()).await.unwrap();
+    assert!(world.get(&long, GetRequest::default()).await.unwrap() == content());
+}
+
+#[tokio::test]
 async fn uploads_are_listed_and_aborted() {
     let world = World::new();
     let one = Upload::begin(&world, "p/q/one").await;

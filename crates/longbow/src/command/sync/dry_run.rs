@@ -221,6 +221,7 @@ fn event(asked: &Asked, summary: &JobsenderSummary, exit: Exit) -> Value {
         "deleted": 0,
         "failed": 0,
         "passed_over": summary.skipped_count,
+        "passed_over_first": summary.skipped_names.iter().take(SHOWN).collect::<Vec<_>>(),
         "comparison": asked.comparison.to_string(),
         "exit": exit.code(),
     })

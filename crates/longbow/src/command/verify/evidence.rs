@@ -7,7 +7,8 @@
 //! | stored checksums (two stores) | a HEAD on both sides | equal or different |
 //! | MD5 tags differ, and neither is from KMS | the same HEADs | they differ |
 //! | a record of the copy | a look into the state | they are equal |
-//! | sizes, times | nothing | nothing against it |
+//! | both tags are known, differ, and nothing of the above decides | nothing | unknown: reading would tell |
+//! | sizes, times (folders, stores without tags) | nothing | nothing against it |
 
 use std::sync::Arc;
 
@@ -64,6 +65,12 @@ impl Examiner {
             return finding;
         }
         if let Some(reason) = unknown {
+            return Finding::about(Some(source), Some(destination), Verdict::Unknown, reason);
+        }
+        if self.both_are_buckets && source.etag.is_some() && destination.etag.is_some() {
+            // Other part sizes, or KMS, or other bytes: sizes alone must not pass for an answer.
+            let reason = "sizes are equal, but the tags cannot be compared and no checksum is stored on both sides; \
+                          `longbow verify --read` reads the bytes";
             return Finding::about(Some(source), Some(destination), Verdict::Unknown, reason);
         }
         let times_agree = matches!(

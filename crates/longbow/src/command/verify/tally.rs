@@ -245,6 +245,7 @@ impl End {
             "unknown": counts.unknown,
             "excluded": counts.excluded,
             "passed_over": self.passed_over.1,
+            "passed_over_first": self.passed_over.0.iter().take(NAMED).collect::<Vec<_>>(),
             "troubles": self.troubles,
             "seconds": self.elapsed.as_secs_f64(),
             "exit": self.exit.code(),
