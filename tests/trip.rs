@@ -219,16 +219,28 @@ async fn under_kms_every_digest_goes_ahead_of_its_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_whose_tags_are_no_digests_is_copied_all_the_same() {
+async fn a_source_whose_tags_are_no_digests_is_proved_by_its_checksum() {
+    let world = World::new();
+    world.source.put_bytes("k", &noise(1000, 8));
+    world.source.set_etag("k", "0123456789abcdef0123456789abcdef");
+    world.ask_for("k").await;
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    world.assert_equal("k");
+    assert_eq!(world.observer.report("k").expect("a report").proof, Some(Proof::Checksum));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_nothing_vouches_for_are_never_written_however_often_they_are_read() {
     let world = World::new();
     world.source.put_bytes("k", &noise(1000, 8));
     world.source.set_etag("k", "0123456789abcdef0123456789abcdef");
     world.source.alter("k", |o| o.checksums = Default::default());
     world.ask_for("k").await;
     let summary = world.run().await;
-    assert_eq!((summary.copied, summary.failed), (1, 0));
-    world.assert_equal("k");
-    assert_ne!(world.observer.report("k").expect("a report").proof, Some(Proof::ETag));
+    assert_eq!((summary.copied, summary.failed), (0, 1));
+    assert!(world.destination.get_bytes("k").is_none());
+    assert_eq!(world.observer.report("k").expect("a report").failure, Some(FailureClass::Corrupt));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,8 +11,10 @@ use longbow_aws::{S3Store, SideOptions, connect};
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{Md5, ObjectKey, Prefix};
 use longbow_core::port::{
-    CreateRequest, HeadRequest, MultipartStore as _, ObjectStore as _, PartRequest, PutBody, PutRequest,
+    CompleteRequest, CreateRequest, GetRequest, HeadRequest, MultipartStore as _, ObjectStore as _,
+    PartRequest, PutBody, PutRequest,
 };
+use longbow_core::transfer::PartPlan;
 
 fn kept(text: &str) -> PutBody {
     PutBody::Kept(vec![Bytes::copy_from_slice(text.as_bytes())])
@@ -87,6 +89,28 @@ async fn a_source_that_fails_in_mid_write_leaves_nothing() {
             assert_eq!(gone.kind, StoreErrorKind::NotFound, "{} after {good}", server.name);
         }
         put(&store, "k").await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_sent_again_is_the_one_that_counts() {
+    for server in servers::all() {
+        let store = server.bucket("again").await;
+        let key = ObjectKey::from("k");
+        let upload = store.create_upload(&key, &CreateRequest::default()).await.unwrap();
+        let request = PartRequest { number: 1, offset: 0, md5: None };
+        let mut last = None;
+        for text in ["first", "second", "third"] {
+            last = store.put_part(&key, &upload, kept(text), &request).await.unwrap().etag;
+        }
+        let last = last.expect("parts have tags");
+        let listed = store.list_parts(&key, &upload, &PartPlan::new(5, 5)).await.unwrap();
+        assert!(listed.iter().all(|part| part.etag == last), "{}: {listed:?} is not {last}", server.name);
+        let request = CompleteRequest { parts: vec![(1, last)], size: 5, ..CompleteRequest::default() };
+        store.complete_upload(&key, &upload, &request).await.unwrap();
+        let body = store.get(&key, &GetRequest::default()).await.unwrap();
+        let frames: Vec<_> = body.stream.map(|frame| frame.unwrap()).collect().await;
+        assert_eq!(frames.concat(), b"third", "{}", server.name);
     }
 }
 

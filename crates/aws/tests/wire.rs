@@ -157,8 +157,7 @@ async fn connections_are_used_again_and_dead_ones_are_not() {
     for _ in 0..20 {
         store.put(&key(), streamed("bytes"), &PutRequest::default()).await.unwrap();
         // Lets the end of the connection arrive, as it has long done when a connection idles.
-        tokio::task::yield_now().await;
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(wire.connections.load(Ordering::SeqCst), 10);
 }

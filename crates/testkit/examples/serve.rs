@@ -9,7 +9,7 @@ use longbow_testkit::server::{ServerOptions, serve};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fake = FakeS3::with_clock(FakeClock::from_system());
-    generate::fill(&*fake.create_bucket("world"), &generate::small_world(1))?;
+    generate::fill(&fake.create_bucket("world"), &generate::small_world(1))?;
     fake.create_bucket("empty");
     let options = ServerOptions { access_key: "longbow".to_owned(), secret_key: "longbow-secret".to_owned() };
     let server = serve(fake, options).await?;

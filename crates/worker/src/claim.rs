@@ -2,7 +2,7 @@
 
 use longbow_core::failure::BackendError;
 use longbow_core::job::{CopyJob, MessageError, ObjectRecord, RecordEvent, TransitionError, decode, next};
-use longbow_core::object::ObjectKey;
+use longbow_core::object::{ObjectKey, Timestamp};
 use longbow_core::port::{Delivery, SwapError};
 
 use crate::Shared;
@@ -90,7 +90,22 @@ impl Claimed {
 
     /// Whether an earlier attempt may have left something at the destination.
     pub(crate) fn is_second_look(&self) -> bool {
-        self.receive_count > 1 || self.record.as_ref().is_some_and(|r| r.upload().is_some())
+        self.receive_count > 1
+            || self.record.as_ref().is_some_and(|r| r.upload().is_some())
+            || self.was_copied()
+    }
+
+    /// Whether the record says that this very source was copied.
+    fn was_copied(&self) -> bool {
+        use longbow_core::job::RecordState::Copied;
+        self.record
+            .as_ref()
+            .is_some_and(|r| matches!(r.state, Copied { .. }) && r.source.is(&self.job.object))
+    }
+
+    /// Whether this run itself has settled this very source: the job is a duplicate, told of already.
+    pub(crate) fn was_settled_since(&self, began: Timestamp) -> bool {
+        self.was_copied() && self.record.as_ref().is_some_and(|r| r.updated >= began)
     }
 
     /// Writes what has happened into the record. `Conflict`: another attempt has taken over.

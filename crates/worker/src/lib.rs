@@ -25,6 +25,7 @@ use std::time::Duration;
 use longbow_core::failure::BackendError;
 use longbow_core::heartbeat::Heartbeat;
 use longbow_core::job::{AttemptsPolicy, Report, ReportOutcome, TransferId};
+use longbow_core::object::Timestamp;
 use longbow_core::port::{Clock, JobQueue, MultipartStore, Observer, StateStore};
 use longbow_core::route::Route;
 use longbow_core::transfer::{DEFAULT_PART_SIZE, MethodPolicy};
@@ -142,6 +143,8 @@ pub(crate) struct Shared {
     pub(crate) quirks: Quirks,
     pub(crate) leases: Leases,
     pub(crate) counts: Counts,
+    /// When the worker was made.
+    pub(crate) began: Timestamp,
 }
 
 /// Running totals.
@@ -193,6 +196,7 @@ impl Worker {
             quirks: Quirks::new(&ports),
             leases,
             counts: Counts::default(),
+            began: ports.clock.now(),
             ports,
             options,
         };

@@ -135,13 +135,6 @@ async fn is_equal(
     let equal = |proof, reason, checksums| {
         Ok(Some(Equal { destination_etag: found.etag.clone(), checksums, proof, reason }))
     };
-    let digest = |etag: &ETag| matches!(etag.kind(), ETagKind::Md5(_) | ETagKind::Composite { .. });
-    if let (Some(a), Some(b)) = (&job.object.etag, &found.etag)
-        && a == b
-        && digest(a)
-    {
-        return equal(Proof::ETag, "the destination has it already", found.checksums);
-    }
     if let Some(record) = claimed.record()
         && record.source.is(&job.object)
     {
@@ -169,6 +162,13 @@ async fn is_equal(
             }
             _ => {}
         }
+    }
+    let digest = |etag: &ETag| matches!(etag.kind(), ETagKind::Md5(_) | ETagKind::Composite { .. });
+    if let (Some(a), Some(b)) = (&job.object.etag, &found.etag)
+        && a == b
+        && digest(a)
+    {
+        return equal(Proof::ETag, "the destination has it already", found.checksums);
     }
     if found.checksums.is_empty() {
         return Ok(None);

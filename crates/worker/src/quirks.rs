@@ -18,6 +18,7 @@ pub(crate) struct Quirks {
     no_conditions: AtomicBool,
     no_checksums: AtomicBool,
     no_tags: AtomicBool,
+    tags_suspected: AtomicBool,
     no_multipart: AtomicBool,
     no_server_side: AtomicBool,
     source_tags_are_no_digests: AtomicBool,
@@ -33,6 +34,7 @@ impl Quirks {
             no_tags: AtomicBool::new(destination.folder),
             source_tags_are_no_digests: AtomicBool::new(source.folder),
             destination_tags_are_no_digests: AtomicBool::new(no_digests || destination.folder),
+            tags_suspected: AtomicBool::new(false),
             no_conditions: AtomicBool::new(false),
             no_multipart: AtomicBool::new(false),
             no_server_side: AtomicBool::new(false),
@@ -76,6 +78,28 @@ impl Quirks {
             Feature::Multipart => Some(&self.no_multipart),
             Feature::ServerSideCopy => Some(&self.no_server_side),
             Feature::Other => None,
+        }
+    }
+
+    /// A refusal of a write that carried both tags and a condition: tags are left out first, and if that does not help
+    /// they were not to blame.
+    pub(crate) fn tags_or_conditions(&self, tagged: bool) {
+        if tagged && self.has(Feature::Tags) {
+            self.no_tags.store(true, Ordering::Relaxed);
+            self.tags_suspected.store(true, Ordering::Relaxed);
+            return;
+        }
+        if self.tags_suspected.swap(false, Ordering::Relaxed) {
+            self.no_tags.store(false, Ordering::Relaxed);
+        }
+        self.lacks(Feature::ConditionalWrites);
+    }
+
+    /// A write without tags went well: they were to blame, which is said once.
+    pub(crate) fn tags_are_proved_missing(&self) {
+        if self.tags_suspected.load(Ordering::Relaxed) && self.tags_suspected.swap(false, Ordering::Relaxed) {
+            self.no_tags.store(false, Ordering::Relaxed);
+            self.lacks(Feature::Tags);
         }
     }
 

@@ -52,6 +52,12 @@ pub(crate) async fn settle(
             };
             RecordEvent::Verified { destination_etag: copied.written.etag, checksums, proof }
         }
+        Finished::Equal(equal)
+            if equal.proof == Proof::Recorded && claimed.was_settled_since(shared.began) =>
+        {
+            tracing::debug!(key = %claimed.job.source, "a duplicate of what this run has done");
+            return shared.ports.queue.acknowledge(claimed.lease.receipt()).await;
+        }
         Finished::Equal(equal) => {
             // What an earlier attempt of this very job had brought there was copied, not skipped.
             let ours = claimed.is_second_look() && !claimed.job.inspect && equal.proof != Proof::Recorded;

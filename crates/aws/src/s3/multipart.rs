@@ -1,12 +1,13 @@
 //! Uploads in parts: begin, look, end. The parts themselves are sent in `put`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType,
 };
 use longbow_core::failure::{StoreError, StoreErrorKind};
-use longbow_core::object::{Checksums, ObjectKey, Prefix};
+use longbow_core::object::{Checksums, ObjectKey, Prefix, Timestamp};
 use longbow_core::port::{CompleteRequest, CreateRequest, ListedPart, ListedUpload, UploadId, Written};
 
 use super::head::check_key;
@@ -19,6 +20,28 @@ use crate::attributes::{
 };
 use crate::call::Call;
 use crate::failure::translate;
+
+/// Parts by number, each with the time at which it was sent; `None` for one that cannot be told.
+type Parts = BTreeMap<u32, (Option<ListedPart>, Option<Timestamp>)>;
+
+/// Keeps one part of each number, the last one sent. SeaweedFS lists all that were ever sent under a number, in
+/// any order, with times in whole seconds: a part that these do not tell from another is left out, and so sent
+/// again.
+fn list_once(parts: &mut Parts, part: ListedPart, sent: Option<Timestamp>) {
+    match parts.entry(part.number) {
+        Entry::Vacant(entry) => {
+            entry.insert((Some(part), sent));
+        }
+        Entry::Occupied(mut entry) => {
+            let (known, when) = entry.get_mut();
+            if sent > *when {
+                (*known, *when) = (Some(part), sent);
+            } else if sent == *when && known.as_ref() != Some(&part) {
+                *known = None;
+            }
+        }
+    }
+}
 
 impl S3Store {
     pub(super) async fn create_multipart(
@@ -58,7 +81,6 @@ impl S3Store {
     ) -> Result<Vec<ListedPart>, StoreError> {
         let about = self.about(Call::ListParts, Some(key));
         let incomplete = |text: &str| about.fault(StoreErrorKind::Transient, text);
-        // By number: SeaweedFS lists a part that was sent twice twice, the last one last.
         let mut parts = BTreeMap::new();
         let mut marker: Option<String> = None;
         loop {
@@ -82,10 +104,11 @@ impl S3Store {
                 else {
                     return Err(incomplete("a listed part lacks its number, size or ETag"));
                 };
-                parts.insert(number, ListedPart { number, size, etag: tag });
+                let sent = part.last_modified.as_ref().and_then(timestamp);
+                list_once(&mut parts, ListedPart { number, size, etag: tag }, sent);
             }
             if !answer.is_truncated.unwrap_or_default() {
-                return Ok(parts.into_values().collect());
+                return Ok(parts.into_values().filter_map(|(part, _)| part).collect());
             }
             let next = answer
                 .next_part_number_marker

@@ -239,25 +239,31 @@ async fn a_whole_is_completed_under_its_condition_and_checksum() {
 }
 
 #[tokio::test]
-async fn a_part_listed_twice_counts_once_and_the_last_wins() {
+async fn a_part_listed_twice_counts_once_or_not_at_all() {
     let canned = Canned::new(|asked| {
-        let part = |number: u32, tag: &str| {
-            format!("<Part><PartNumber>{number}</PartNumber><Size>5</Size><ETag>\"{tag}\"</ETag></Part>")
+        let part = |number: u32, tag: &str, second: u32| {
+            format!(
+                "<Part><PartNumber>{number}</PartNumber><Size>5</Size><ETag>\"{tag}\"</ETag>\
+                 <LastModified>2024-01-02T03:04:{second:02}Z</LastModified></Part>"
+            )
         };
-        let (more, parts) = if asked.uri.contains("part-number-marker=2") {
-            ("<IsTruncated>false</IsTruncated>", part(3, "c"))
+        let (more, parts) = if asked.uri.contains("part-number-marker=4") {
+            // Number 3 came twice within one second; what came later is known again.
+            let parts = [part(3, "x", 3), part(4, "x", 3), part(4, "later", 4), part(5, "e", 1)];
+            ("<IsTruncated>false</IsTruncated>", parts.concat())
         } else {
             (
-                "<IsTruncated>true</IsTruncated><NextPartNumberMarker>2</NextPartNumberMarker>",
-                part(2, "b") + &part(1, "first") + &part(1, "last"),
+                "<IsTruncated>true</IsTruncated><NextPartNumberMarker>4</NextPartNumberMarker>",
+                [part(2, "b", 1), part(1, "last", 2), part(1, "first", 1), part(2, "b", 1)].concat()
+                    + &[part(3, "c", 3), part(4, "d", 3)].concat(),
             )
         };
         reply(200, &format!("<ListPartsResult>{more}{parts}</ListPartsResult>"))
     });
     let store = canned.store().await;
-    let parts = store.list_parts(&key(), &upload(), &PartPlan::new(15, 5)).await.unwrap();
+    let parts = store.list_parts(&key(), &upload(), &PartPlan::new(25, 5)).await.unwrap();
     let parts: Vec<_> = parts.iter().map(|p| (p.number, p.etag.as_str())).collect();
-    assert_eq!(parts, [(1, "last"), (2, "b"), (3, "c")]);
+    assert_eq!(parts, [(1, "last"), (2, "b"), (4, "later"), (5, "e")]);
 }
 
 #[tokio::test]

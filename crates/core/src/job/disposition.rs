@@ -47,7 +47,7 @@ impl Default for AttemptsPolicy {
 /// | class | disposition | counted | parts |
 /// |---|---|---|---|
 /// | transient, attempts left | retry after backoff | yes | kept |
-/// | throttled | retry after four times the backoff | no¹ | kept |
+/// | throttled | retry after twice the backoff | no¹ | kept |
 /// | corrupt (mismatch, source changed), attempts left | retry after backoff | yes | dropped |
 /// | denied, attempts left | retry after the longest backoff | yes | kept |
 /// | permanent | acknowledge (the record holds the reason) | – | dropped |
@@ -72,7 +72,7 @@ pub fn decide(
             Disposition::RetryAfter { delay: Duration::ZERO, counted: false, keep_upload: true }
         }
         FailureClass::Throttled if receive_count < policy.max_attempts.saturating_mul(10) => {
-            let delay = policy.backoff.delay(receive_count.saturating_add(1), chance);
+            let delay = policy.backoff.delay(receive_count, chance);
             Disposition::RetryAfter { delay, counted: false, keep_upload: true }
         }
         FailureClass::Throttled => Disposition::LeaveForRedrive,
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(row(FailureClass::Transient, 2), Disposition::LeaveForRedrive);
         assert_eq!(row(FailureClass::Corrupt, 0), retry(1, true, false));
         assert_eq!(row(FailureClass::Corrupt, 2), Disposition::LeaveForRedrive);
-        assert_eq!(row(FailureClass::Throttled, 0), retry(4, false, true));
+        assert_eq!(row(FailureClass::Throttled, 0), retry(2, false, true));
         assert_eq!(row(FailureClass::Throttled, 7), retry(60, false, true));
         assert_eq!(row(FailureClass::Throttled, 29), Disposition::LeaveForRedrive);
         assert_eq!(row(FailureClass::Denied, 0), retry(60, true, true));

@@ -80,9 +80,18 @@ pub(crate) async fn copy(
 
 /// What a failed write means for the attempt.
 pub(crate) fn write_failure(shared: &Shared, error: StoreError) -> Stopped {
+    tagged_write_failure(shared, error, false)
+}
+
+/// The same for a write that carried tags: a store that refuses it does not always say because of what.
+pub(crate) fn tagged_write_failure(shared: &Shared, error: StoreError, tagged: bool) -> Stopped {
     match error.kind {
         StoreErrorKind::PreconditionFailed => Stopped::DestinationChanged,
         StoreErrorKind::Unsupported(Feature::Other) => Stopped::Failed(error.into()),
+        StoreErrorKind::Unsupported(Feature::ConditionalWrites) => {
+            shared.quirks.tags_or_conditions(tagged);
+            Stopped::Adapted(error.message)
+        }
         StoreErrorKind::Unsupported(feature) => {
             // Several tasks may learn it at once; each does without it from here on.
             shared.quirks.lacks(feature);

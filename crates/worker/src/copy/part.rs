@@ -100,7 +100,7 @@ async fn send_streamed(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Resul
         .destination
         .put_part(&job.destination, &job.upload, body, &request)
         .await
-        .map_err(|error| blame(shared, &tally, error))?;
+        .map_err(|error| blame(shared, &tally, error, false))?;
     let digest = tally.finish().await?.ok_or_else(missing_digest)?;
     if !tag_proves(shared, &written, digest.md5)? {
         // The first part under an unexpected key of the destination's own: what was sent is not proved by its tag.
@@ -120,7 +120,7 @@ async fn send_kept(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<Pa
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(frame) => frames.push(frame),
-            Err(error) => return Err(blame(shared, &tally, error)),
+            Err(error) => return Err(blame(shared, &tally, error, false)),
         }
     }
     let digest = tally.finish().await?.ok_or_else(missing_digest)?;

@@ -178,9 +178,9 @@ impl Reader {
 }
 
 /// Which side broke a write: the source if its stream failed, else the destination.
-pub(crate) fn blame(shared: &Shared, tally: &Tally, error: StoreError) -> Stopped {
+pub(crate) fn blame(shared: &Shared, tally: &Tally, error: StoreError, tagged: bool) -> Stopped {
     match tally.take_error() {
         Some(source) => source_failure(source),
-        None => super::write_failure(shared, error),
+        None => super::tagged_write_failure(shared, error, tagged),
     }
 }

@@ -23,7 +23,7 @@ use crate::executor::Stopped;
 use crate::plan::{KEEP_UP_TO, Planned, source_failure};
 
 /// Memory that a streamed body takes at most: frames in flight on both sides.
-pub(crate) const STREAM_MEMORY: u64 = 1 << 20;
+pub(crate) const STREAM_MEMORY: u64 = 3 << 20;
 /// Bodies up to this size may be kept for a second attempt.
 const KEEP_FOR_RETRY: u64 = 64 << 20;
 
@@ -59,8 +59,8 @@ pub(crate) async fn copy(
         send_streamed(shared, claimed, &planned, body, request).await?
     } else {
         memory.exchange(size).await;
-        let kept = keep(shared, claimed, &planned, body, true).await?;
-        let md5 = prove_kept(shared, claimed, &planned, &kept, known_md5).await?;
+        let kept = keep(shared, claimed, &planned, body).await?;
+        let md5 = prove_kept(shared, &kept, &head.checksums, known_md5)?;
         request.md5 = Some(md5);
         guard(shared, claimed).await?;
         let sums = kept.sums;
@@ -70,7 +70,8 @@ pub(crate) async fn copy(
             .destination
             .put(&claimed.job.destination, frames, &request)
             .await
-            .map_err(|error| super::write_failure(shared, error))?;
+            .map_err(|error| super::tagged_write_failure(shared, error, !request.tags.is_empty()))?;
+        shared.quirks.tags_are_proved_missing();
         Sent { written, md5: Some(md5), sums, proved_ahead: true }
     };
     shared.permits.completed(size, shared.ports.clock.elapsed().saturating_sub(began));
@@ -150,7 +151,8 @@ async fn send_streamed(
         .destination
         .put(&claimed.job.destination, body, &request)
         .await
-        .map_err(|error| blame(shared, &tally, error))?;
+        .map_err(|error| blame(shared, &tally, error, !request.tags.is_empty()))?;
+    shared.quirks.tags_are_proved_missing();
     let digest = tally.finish().await?;
     if let Some(digest) = &digest
         && published.agrees(&digest.checksums) == Some(false)
@@ -176,7 +178,6 @@ async fn keep(
     claimed: &Claimed,
     planned: &Planned,
     body: ObjectBody,
-    hold: bool,
 ) -> Result<Kept, Stopped> {
     let published = body.head.checksums;
     let wanted = Wanted { crc32c: published.crc32c.is_some(), crc32: published.crc32.is_some() };
@@ -185,9 +186,8 @@ async fn keep(
     let mut frames = Vec::new();
     while let Some(frame) = stream.next().await {
         match frame {
-            Ok(frame) if hold => frames.push(frame),
-            Ok(_) => {}
-            Err(error) => return Err(blame(shared, &tally, error)),
+            Ok(frame) => frames.push(frame),
+            Err(error) => return Err(blame(shared, &tally, error, false)),
         }
     }
     let Some(digest) = tally.finish().await? else {
@@ -202,26 +202,28 @@ async fn keep(
     Ok(Kept { frames, md5: digest.md5, sums: digest.checksums })
 }
 
-/// The MD5 to send with a kept body. Where it is not what the source's tag says, the body is read once more: two
-/// equal readings mean that the tag is no MD5, two different ones that bytes were damaged.
-async fn prove_kept(
-    shared: &Arc<Shared>,
-    claimed: &Claimed,
-    planned: &Planned,
+/// The MD5 to send with a kept body. Where it is not what the source's tag says, the bytes are taken only if a checksum
+/// that the source publishes vouches for them: the tag is then no MD5. However often the same wrong bytes are read, they
+/// prove nothing by themselves.
+fn prove_kept(
+    shared: &Shared,
     kept: &Kept,
+    published: &Checksums,
     known: Option<Md5>,
 ) -> Result<Md5, Stopped> {
     let Some(known) = known else { return Ok(kept.md5) };
     if known == kept.md5 {
         return Ok(known);
     }
-    let again = keep(shared, claimed, planned, get(shared, claimed, planned).await?, false).await?;
-    if again.md5 != kept.md5 {
-        return Err(Stopped::failed(
-            FailureClass::Corrupt,
-            format!("the bytes read have the MD5 {}, the source's tag says {known}", kept.md5),
-        ));
+    if published.agrees(&kept.sums) == Some(true) {
+        shared.quirks.source_tags_proved_no_digests();
+        return Ok(kept.md5);
     }
-    shared.quirks.source_tags_proved_no_digests();
-    Ok(kept.md5)
+    Err(Stopped::failed(
+        FailureClass::Corrupt,
+        format!(
+            "the bytes read have the MD5 {}, the source's tag says {known}; if tags of this source are no MD5s, it does not say so and publishes no checksum to prove them by",
+            kept.md5
+        ),
+    ))
 }

@@ -135,7 +135,7 @@ impl<'a> Demo<'a> {
         let mut run = self.sync("first")?;
         loop {
             let arrived = progress::arrived(&self.copy);
-            if arrived.bytes >= self.world.bytes / 2 && arrived.open_parts >= 3 {
+            if arrived.bytes >= self.world.bytes * 2 / 5 && arrived.open_parts >= 3 {
                 tokio::time::sleep(NOTED).await;
                 run.kill();
                 break;

@@ -11,7 +11,7 @@ use longbow_testkit::generate;
 
 const MIB: u64 = 1 << 20;
 /// Parts of the objects that were uploaded in parts.
-pub(super) const PART: u64 = 8 * MIB;
+pub(super) const PART: u64 = 5 * MIB;
 /// Tens of MiB: the first ones are uploaded in parts, the others whole.
 const LARGE: [(&str, u64, bool); 5] = [
     ("videos/harbour.mp4", 40 * MIB, true),

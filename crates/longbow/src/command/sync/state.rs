@@ -17,6 +17,9 @@ const DESTINATION_ORDER: &str = "destination-order";
 pub(super) struct Memory {
     /// Jobs that wait.
     pub(super) jobs: u64,
+    /// The run that left them: its name is kept, so that the comparison makes the very same jobs again, which the queue
+    /// then knows.
+    pub(super) transfer: Option<TransferId>,
     /// When the run began that did not come to its end.
     pub(super) interrupted: Option<Timestamp>,
     /// Orders of listings, as found out.
@@ -42,8 +45,11 @@ pub(super) async fn recall(database: &Database, sides: &mut Sides) -> Result<Mem
         let text = notes.get(name).await.map_err(failed)?;
         Ok::<_, CommandError>(text.and_then(|t| serde_json::from_value::<KeyOrder>(t.into()).ok()))
     };
+    let jobs = depth.visible + depth.in_flight + depth.delayed;
+    let last = if jobs > 0 { database.last_transfer().await.map_err(failed)? } else { None };
     let memory = Memory {
-        jobs: depth.visible + depth.in_flight + depth.delayed,
+        jobs,
+        transfer: last.map(|t| t.id),
         interrupted: database.interrupted_before().map(|t| t.started),
         source_order: order(SOURCE_ORDER).await?,
         destination_order: order(DESTINATION_ORDER).await?,
