@@ -64,6 +64,16 @@ async fn a_source_of_parts_gets_a_copy_with_the_same_tag() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_of_irregular_parts_is_not_mistaken_for_a_regular_one() {
+    let world = World::new();
+    world.put_parts_of("odd", &noise(18 * MIB, 12), &[7 * MIB, 5 * MIB, 6 * MIB]).await;
+    world.ask_for("odd").await;
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    world.assert_equal("odd");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_large_whole_goes_in_parts_when_its_checksum_proves_them_and_whole_otherwise() {
     let mut world = World::new();
     world.options.whole_up_to = 8 << 20;

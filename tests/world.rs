@@ -124,14 +124,24 @@ impl World {
 
     /// Puts an object of several parts into the source, as another program would.
     pub async fn put_parts(&self, key: &str, bytes: &[u8], part_size: usize) -> ETag {
+        let sizes: Vec<usize> = bytes.chunks(part_size).map(<[u8]>::len).collect();
+        self.put_parts_of(key, bytes, &sizes).await
+    }
+
+    /// The same with parts of these sizes.
+    pub async fn put_parts_of(&self, key: &str, bytes: &[u8], sizes: &[usize]) -> ETag {
         let key = ObjectKey::from(key);
         let request = CreateRequest { size: bytes.len() as u64, ..CreateRequest::default() };
         let upload = self.source.create_upload(&key, &request).await.expect("an upload");
         let mut parts = Vec::new();
-        for (index, piece) in bytes.chunks(part_size).enumerate() {
+        let mut rest = bytes;
+        for (index, size) in sizes.iter().enumerate() {
+            let offset = (bytes.len() - rest.len()) as u64;
+            let (piece, after) = rest.split_at(*size);
+            rest = after;
             let number = u32::try_from(index).expect("few parts") + 1;
             let body = PutBody::Kept(vec![Bytes::copy_from_slice(piece)]);
-            let request = PartRequest { number, offset: (index * part_size) as u64, md5: None };
+            let request = PartRequest { number, offset, md5: None };
             let part = self.source.put_part(&key, &upload, body, &request).await.expect("a part");
             parts.push((number, part.etag.expect("a tag")));
         }

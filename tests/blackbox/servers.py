@@ -162,10 +162,21 @@ def peak_kib(pid):
     return 0
 
 
+def _share_volumes(filer):
+    """Lets all buckets share volumes. By itself it makes new ones for each bucket, at the first write: a second."""
+    rules = json.dumps({"locations": [{"locationPrefix": "/buckets/", "collection": "shared"}]})
+    mark = "longbow"
+    body = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="filer.conf"\r\n\r\n{rules}\r\n--{mark}--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{filer}/etc/seaweedfs/filer.conf", body.encode(), headers)
+    urllib.request.urlopen(request, timeout=10).close()
+
+
 def start_seaweedfs(folder, programs=None, memory="1000MiB", keep=False):
     """SeaweedFS, all its ports moved; it checks signatures and digests, and lists in folder order.
 
-    `memory` is what its runtime aims at; with `keep` the data of an earlier start is used again.
+    `memory` is what its runtime aims at. With `keep` the data of an earlier start is used again, and each bucket has files
+    of its own, as by default.
     """
     folder = Path(folder).resolve()
 
@@ -194,6 +205,8 @@ def start_seaweedfs(folder, programs=None, memory="1000MiB", keep=False):
         process, log = _spawn("seaweedfs", command, environment, folder)
         server = Server("seaweedfs", f"http://127.0.0.1:{s3}", process, log)
         _wait_until_it_answers(server)
+        if not keep:
+            _share_volumes(filer)
         _wait_until_it_stores(server)
         return server
 

@@ -150,6 +150,10 @@ class Bucket:
 
     def remove(self):
         """Removes the bucket and all that is in it."""
+        if self.store.name == "seaweedfs":
+            # It removes what is in a bucket by itself.
+            self.client.delete_bucket(Bucket=self.name)
+            return
         for upload in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
             self.client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
         self.delete(*self.listing())

@@ -13,7 +13,7 @@ from stores import MIB, assert_same, composite_etag, content, each
 def through(store, proxy):
     """A client that talks through the proxy, without retries."""
     config = Config(
-        signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=1,
+        signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=20,
         request_checksum_calculation="when_required", response_checksum_validation="when_required",
     )  # fmt: skip
     return boto3.client(
@@ -75,7 +75,7 @@ def test_reply_faults(source, through, proxy):
     with pytest.raises(ClientError, match="SlowDown"):
         get()
     proxy.calm()
-    proxy.inject(faults.StallReply(10), times=1)
+    proxy.inject(faults.StallReply(10, seconds=0.5), times=1)
     with pytest.raises(BotoCoreError):
         get()
 

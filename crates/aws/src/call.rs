@@ -7,6 +7,7 @@ use longbow_core::failure::Feature;
 /// One kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
+    HeadBucket,
     CreateBucket,
     ListObjects,
     HeadObject,
@@ -28,6 +29,7 @@ impl Call {
     /// The name in the API reference.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::HeadBucket => "HeadBucket",
             Self::CreateBucket => "CreateBucket",
             Self::ListObjects => "ListObjectsV2",
             Self::HeadObject => "HeadObject",
@@ -49,7 +51,7 @@ impl Call {
     /// The permission that an IAM policy grants it by (Service Authorization Reference, "Amazon S3").
     pub(crate) fn right(self) -> &'static str {
         match self {
-            Self::ListObjects => "s3:ListBucket",
+            Self::HeadBucket | Self::ListObjects => "s3:ListBucket",
             Self::CreateBucket => "s3:CreateBucket",
             Self::HeadObject | Self::GetObject => "s3:GetObject",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject on the source or s3:PutObject here",
@@ -82,12 +84,12 @@ impl Call {
 
     /// Whether the reply has no body, so that a failure has no code.
     pub(crate) fn is_head(self) -> bool {
-        self == Self::HeadObject
+        matches!(self, Self::HeadBucket | Self::HeadObject)
     }
 
     /// Whether 404 without a code means the bucket.
     pub(crate) fn is_about_bucket(self) -> bool {
-        matches!(self, Self::CreateBucket | Self::ListObjects | Self::ListMultipartUploads)
+        matches!(self, Self::HeadBucket | Self::CreateBucket | Self::ListObjects | Self::ListMultipartUploads)
     }
 
     /// Whether 404 without a code means the upload.

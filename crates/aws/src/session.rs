@@ -108,8 +108,9 @@ impl std::fmt::Debug for SideOptions {
 }
 
 /// Opens a bucket (or access point ARN). Fails at once, and in words, when there are no credentials or the
-/// endpoint is no URL; [`S3Store::check`] then says whether the bucket answers. Must be called on the runtime
-/// that the store is used on.
+/// endpoint is no URL. Amazon's buckets are looked up once for their region; other stores are asked nothing, so
+/// that it takes [`S3Store::check`] to know whether the bucket answers. Must be called on the runtime that the
+/// store is used on.
 pub async fn connect(bucket: &str, options: &SideOptions) -> Result<S3Store, StoreError> {
     let http = http_client(options)?;
     connect_over(bucket, options, http).await
@@ -164,7 +165,7 @@ pub(crate) async fn connect_over(
     let found_by_name = bucket.starts_with("arn:") || bucket.ends_with("--x-s3");
     if endpoint.is_none()
         && !found_by_name
-        && let Some(there) = store.find_region().await
+        && let Some(there) = store.find_region().await?
         && there != region.as_ref()
     {
         tracing::debug!(bucket, region = there, "the bucket is in another region than configured");

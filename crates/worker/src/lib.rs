@@ -9,6 +9,7 @@ mod claim;
 mod copy;
 mod digest;
 mod executor;
+mod inspect;
 mod lease;
 mod permits;
 mod plan;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longbow_core::failure::{FailureClass, Feature, StoreError, StoreErrorKind};
-use longbow_core::job::{Observation, Proof, RecordState, SourceVersion};
+use longbow_core::job::{CopyJob, Observation, Proof, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, ETagKind, ObjectHead, ObjectKey};
 use longbow_core::port::{HeadRequest, ReadPin, WriteCondition};
 use longbow_core::transfer::{
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
+use crate::inspect;
 
 /// Bodies of at most this many bytes may be held in memory, so that their digest can be sent ahead.
 pub(crate) const KEEP_UP_TO: u64 = 8 << 20;
@@ -123,7 +124,7 @@ pub(crate) fn pin(source: &SourceVersion) -> ReadPin {
 
 /// Whether the destination provably holds the source's bytes; asks for the source's checksums if nothing else tells.
 async fn is_equal(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     claimed: &Claimed,
     found: &ObjectHead,
     source_head: &mut Option<ObjectHead>,
@@ -170,6 +171,10 @@ async fn is_equal(
     {
         return equal(Proof::ETag, "the destination has it already", found.checksums);
     }
+    if job.inspect && (shared.quirks.source.folder || shared.quirks.destination.folder) {
+        let agreed = inspect::agree(shared, claimed, found).await?;
+        return agreed.map_or(Ok(None), |sums| equal(Proof::Read, "the bytes are equal", sums));
+    }
     if found.checksums.is_empty() {
         return Ok(None);
     }
@@ -202,23 +207,8 @@ async fn choose(
         if digest_is_known(shared, kind) { options.whole_up_to } else { KEEP_UP_TO.min(options.whole_up_to) };
     let source_part = match kind {
         Some(ETagKind::Composite { parts: 1, .. }) => Some(object.size),
-        Some(ETagKind::Composite { .. }) if !to_folder => {
-            let _slot = shared.permits.slot().await;
-            let request = HeadRequest { pin: pin.clone(), part: Some(1), checksums: false };
-            match shared.ports.source.head(&job.source, &request).await {
-                // A store that does not know part numbers answers with the size of the whole.
-                Ok(part) => part.part_size,
-                Err(error) if error.kind == StoreErrorKind::PreconditionFailed => {
-                    return Err(Stopped::SourceChanged);
-                }
-                Err(error)
-                    if matches!(error.class(), FailureClass::Permanent)
-                        && error.kind != StoreErrorKind::NotFound =>
-                {
-                    None
-                }
-                Err(error) => return Err(source_failure(error)),
-            }
+        Some(ETagKind::Composite { parts, .. }) if !to_folder => {
+            regular_parts(shared, job, &pin, object.size, parts).await?
         }
         _ => None,
     };
@@ -277,6 +267,41 @@ async fn choose(
         keeps_source_parts: choice.keeps_source_parts,
         head,
     })
+}
+
+/// Bytes of the source's parts, if they are all of one size but for the last. The first and the last are asked for: an
+/// object of irregular parts that passes for a regular one by both fails later, by its tag, and is never copied wrong.
+async fn regular_parts(
+    shared: &Shared,
+    job: &CopyJob,
+    pin: &ReadPin,
+    size: u64,
+    parts: u32,
+) -> Result<Option<u64>, Stopped> {
+    let _slot = shared.permits.slot().await;
+    let mut plan: Option<PartPlan> = None;
+    for part in [1, parts] {
+        let request = HeadRequest { pin: pin.clone(), part: Some(part), checksums: false };
+        let length = match shared.ports.source.head(&job.source, &request).await {
+            // A store that does not know part numbers answers about the whole.
+            Ok(head) => head.part_size,
+            Err(error) if error.kind == StoreErrorKind::NotFound => return Err(source_failure(error)),
+            Err(error) if error.class() == FailureClass::Permanent => None,
+            Err(error) => return Err(source_failure(error)),
+        };
+        let Some(length) = length else { return Ok(None) };
+        match plan {
+            None => plan = PartPlan::like_source(size, parts, length),
+            Some(plan) if plan.part(part).is_some_and(|p| p.length == length) => {
+                return Ok(Some(plan.part_size));
+            }
+            Some(_) => return Ok(None),
+        }
+        if plan.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the MD5 of the whole is known before its first byte.

@@ -101,12 +101,13 @@ impl S3Store {
         self.list_page(prefix, None, 1).await.map(drop)
     }
 
-    /// Where the bucket is, as any reply about it says, also one that refuses.
-    pub(crate) async fn find_region(&self) -> Option<String> {
+    /// Where the bucket is, as any reply about it says, also one that refuses. Only the lack of a reply is an error.
+    pub(crate) async fn find_region(&self) -> Result<Option<String>, StoreError> {
         let outcome = self.clients.quick.head_bucket().bucket(&*self.bucket).send().await;
         match outcome {
-            Ok(found) => found.bucket_region().map(str::to_owned),
-            Err(error) => crate::failure::bucket_region(&error),
+            Ok(found) => Ok(found.bucket_region),
+            Err(error) if error.raw_response().is_some() => Ok(crate::failure::bucket_region(&error)),
+            Err(error) => Err(crate::failure::translate(&self.about(Call::HeadBucket, None), error)),
         }
     }
 
