@@ -15,21 +15,21 @@ use longbow_worker::{DigestOptions, Worker, WorkerOptions, WorkerPorts, WorkerSu
 use tokio_util::sync::CancellationToken;
 
 /// 5 MiB, the smallest part that S3 takes.
-pub const PART: u64 = 5 << 20;
+pub(crate) const PART: u64 = 5 << 20;
 
 /// Everything that one test needs.
-pub struct World {
-    pub s3: FakeS3,
-    pub source: Arc<FakeStore>,
-    pub destination: Arc<FakeStore>,
-    pub queue: Arc<FakeQueue>,
-    pub state: Arc<FakeState>,
-    pub observer: Arc<FakeObserver>,
-    pub options: WorkerOptions,
+pub(crate) struct World {
+    pub(crate) s3: FakeS3,
+    pub(crate) source: Arc<FakeStore>,
+    pub(crate) destination: Arc<FakeStore>,
+    pub(crate) queue: Arc<FakeQueue>,
+    pub(crate) state: Arc<FakeState>,
+    pub(crate) observer: Arc<FakeObserver>,
+    pub(crate) options: WorkerOptions,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let s3 = FakeS3::new();
         Self {
             source: s3.create_bucket("source"),
@@ -49,13 +49,13 @@ impl World {
         }
     }
 
-    pub fn route() -> Route {
+    pub(crate) fn route() -> Route {
         let location = |text| Location::parse(text, false).expect("a location");
         Route { source: location("s3://source"), destination: location("s3://destination") }
     }
 
     /// The job that a comparison would make of what both sides hold now.
-    pub fn job(&self, key: &str) -> CopyJob {
+    pub(crate) fn job(&self, key: &str) -> CopyJob {
         let object = self.source.object(key).expect("the source object");
         let observed = match self.destination.object(key) {
             None => Observation::Absent,
@@ -76,22 +76,22 @@ impl World {
         }
     }
 
-    pub async fn send(&self, job: &CopyJob) {
+    pub(crate) async fn send(&self, job: &CopyJob) {
         let message = OutgoingJob { subject: job.source.clone(), body: encode(job) };
         let report = self.queue.send(vec![message]).await.expect("the fake queue takes messages");
         assert!(report.failed.is_empty());
     }
 
-    pub async fn ask_for(&self, key: &str) {
+    pub(crate) async fn ask_for(&self, key: &str) {
         self.send(&self.job(key)).await;
     }
 
-    pub fn ports(&self) -> WorkerPorts {
+    pub(crate) fn ports(&self) -> WorkerPorts {
         self.ports_over(self.source.clone(), self.destination.clone(), self.queue.clone(), self.state.clone())
     }
 
     /// The same world seen through other adapters, such as faulty ones.
-    pub fn ports_over(
+    pub(crate) fn ports_over(
         &self,
         source: Arc<dyn MultipartStore>,
         destination: Arc<dyn MultipartStore>,
@@ -110,11 +110,11 @@ impl World {
     }
 
     /// Runs a worker until the queue is idle.
-    pub async fn run(&self) -> WorkerSummary {
+    pub(crate) async fn run(&self) -> WorkerSummary {
         self.run_with(self.ports(), CancellationToken::new()).await
     }
 
-    pub async fn run_with(&self, ports: WorkerPorts, stop: CancellationToken) -> WorkerSummary {
+    pub(crate) async fn run_with(&self, ports: WorkerPorts, stop: CancellationToken) -> WorkerSummary {
         let no_more = CancellationToken::new();
         no_more.cancel();
         let worker = Worker::new(ports, self.options.clone());
@@ -123,13 +123,13 @@ impl World {
     }
 
     /// Puts an object of several parts into the source, as another program would.
-    pub async fn put_parts(&self, key: &str, bytes: &[u8], part_size: usize) -> ETag {
+    pub(crate) async fn put_parts(&self, key: &str, bytes: &[u8], part_size: usize) -> ETag {
         let sizes: Vec<usize> = bytes.chunks(part_size).map(<[u8]>::len).collect();
         self.put_parts_of(key, bytes, &sizes).await
     }
 
     /// The same with parts of these sizes.
-    pub async fn put_parts_of(&self, key: &str, bytes: &[u8], sizes: &[usize]) -> ETag {
+    pub(crate) async fn put_parts_of(&self, key: &str, bytes: &[u8], sizes: &[usize]) -> ETag {
         let key = ObjectKey::from(key);
         let request = CreateRequest { size: bytes.len() as u64, ..CreateRequest::default() };
         let upload = self.source.create_upload(&key, &request).await.expect("an upload");
@@ -150,7 +150,7 @@ impl World {
     }
 
     /// The destination holds exactly the source's bytes, and no upload is left.
-    pub fn assert_equal(&self, key: &str) {
+    pub(crate) fn assert_equal(&self, key: &str) {
         let (source, destination) = (self.source.get_bytes(key), self.destination.get_bytes(key));
         assert!(source.is_some(), "{key} is not at the source");
         assert!(source == destination, "{key} differs at the destination");
@@ -159,7 +159,7 @@ impl World {
 }
 
 /// Bytes that look like nothing.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {

@@ -150,6 +150,8 @@ class Proxy:
         self._rate, self._free_at = None, 0.0
         self._clients = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        # By itself the kernel would take whole parts ahead of a limit, and pass on what a dead client has sent.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 

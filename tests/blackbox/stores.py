@@ -186,7 +186,8 @@ def assert_same(source, destination, source_prefix="", destination_prefix="", ke
     def compare(key):
         left = _read(source, source_prefix + key, tags)
         right = _read(destination, destination_prefix + key, tags)
-        assert left == right, f"{key!r} differs"
+        differs = {name: (left[name], right[name]) for name in left if left[name] != right[name]}
+        assert not differs, f"{key!r} differs: {differs}"
 
     each(compare, wanted)
 

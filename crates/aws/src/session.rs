@@ -66,6 +66,8 @@ pub struct SideOptions {
     pub connect_timeout: Duration,
     /// For an answer to begin, counted from the end of the request's body.
     pub read_timeout: Duration,
+    /// For a body to stand still, either way, because of the server.
+    pub stall_timeout: Duration,
     /// For the server to put together an upload or to copy an object itself.
     pub server_side_timeout: Duration,
     /// Most connections to the store at once; unlimited by default, as the engine limits its requests.
@@ -89,6 +91,7 @@ impl Default for SideOptions {
             expected_bucket_owner: None,
             connect_timeout: Duration::from_millis(3100),
             read_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
             server_side_timeout: Duration::from_secs(900),
             max_connections: None,
         }
@@ -98,7 +101,7 @@ impl Default for SideOptions {
 impl std::fmt::Debug for SideOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SideOptions")
-            .field("endpoint_url", &self.endpoint_url)
+            .field("endpoint_url", &self.endpoint_url.as_deref().and_then(|url| url.rsplit('@').next()))
             .field("region", &self.region)
             .field("profile", &self.profile)
             .field("anonymous", &self.anonymous)
@@ -263,7 +266,7 @@ impl Parts<'_> {
 
     fn clients(&self, region: &Region) -> Clients {
         let options = self.options;
-        let stalled = StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(30)).build();
+        let stalled = StalledStreamProtectionConfig::enabled().grace_period(options.stall_timeout).build();
         // A bucket of tokens shared by the whole client would run dry in a storm of 503s and then fail every
         // request at once; the engine's own limits do the slowing down.
         let retries = RetryPartition::custom("longbow").token_bucket(TokenBucket::unlimited()).build();

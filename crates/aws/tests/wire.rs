@@ -44,6 +44,7 @@ impl Wire {
             access_key: Some("a".into()),
             secret_key: Some("b".into()),
             read_timeout: Duration::from_millis(400),
+            stall_timeout: Duration::from_millis(300),
             ..SideOptions::default()
         };
         connect("bucket", &options).await.unwrap()
@@ -181,4 +182,47 @@ async fn a_refusal_before_the_body_was_read_is_told() {
     let body = PutBody::Streamed { length: 1 << 30, stream: Box::pin(endless) };
     let error = wire.store().await.put(&key(), body, &PutRequest::default()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Throttled, "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_body_that_stands_still_is_given_up_both_ways() {
+    let wire = Wire::new(|mut stream| async move {
+        let mut head = [0; 3];
+        stream.read_exact(&mut head).await?;
+        if &head == b"GET" {
+            let reply = "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 100\r\n\r\nsome bytes";
+            stream.write_all(reply.as_bytes()).await?;
+        }
+        // Reads no more and writes no more, and keeps the connection.
+        std::future::pending().await
+    })
+    .await;
+    let store = wire.store().await;
+    let begun = Instant::now();
+    let body = store.get(&key(), &GetRequest::default()).await.unwrap();
+    let frames: Vec<_> = body.stream.collect().await;
+    let end = frames.into_iter().find_map(Result::err).expect("a stall is no end");
+    assert_eq!(end.kind, StoreErrorKind::Transient, "{}", end.message);
+    assert!(end.message.contains("after 10 of 100 bytes"), "{}", end.message);
+    let frame = Bytes::from(vec![7; 1 << 20]);
+    let frames = stream::iter((0..256).map(move |_| Ok(frame.clone())));
+    let body = PutBody::Streamed { length: 256 << 20, stream: Box::pin(frames) };
+    let error = store.put(&key(), body, &PutRequest::default()).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Transient, "{}", error.message);
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn a_source_that_pauses_does_not_end_the_write() {
+    let wire = Wire::new(|mut stream| async move {
+        request(&mut stream).await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\r\n").await
+    })
+    .await;
+    let paused = stream::iter(["one", "two"]).then(|text| async move {
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        Ok(Bytes::from_static(text.as_bytes()))
+    });
+    let body = PutBody::Streamed { length: 6, stream: Box::pin(paused) };
+    wire.store().await.put(&key(), body, &PutRequest::default()).await.unwrap();
 }

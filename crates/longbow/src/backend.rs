@@ -55,6 +55,16 @@ impl OpenSide {
         }
     }
 
+    /// Removes what a killed run has left half written in a folder. Nothing else may write there by this route now: the
+    /// state file is ours.
+    pub(crate) async fn sweep(&self) {
+        if let Kind::Folder(directory) = &self.kind
+            && let Err(error) = directory.sweep(std::time::SystemTime::now()).await
+        {
+            tracing::warn!("what a killed run left could not be removed: {error}");
+        }
+    }
+
     /// A folder lists in any order: best in that of the other side, so that nothing has to be sorted.
     pub(crate) fn list_in(&mut self, order: KeyOrder) {
         if let Kind::Folder(directory) = &self.kind {
@@ -93,8 +103,10 @@ async fn open(
 ) -> Result<OpenSide, CommandError> {
     match location {
         Location::S3 { bucket, .. } => {
-            let store =
-                longbow_aws::connect(bucket, &options).await.map_err(|e| at_start(side, location, &e))?;
+            let asked = options.endpoint_url.as_deref().unwrap_or_default();
+            let store = longbow_aws::connect(bucket, &options)
+                .await
+                .map_err(|e| at_start(side, location, asked, &e))?;
             let traits = store.traits();
             let place = traits.name.rsplit_once(" at ").map_or("", |(_, place)| place).to_owned();
             // The settings were judged before; this one came from AWS_ENDPOINT_URL or a profile.
@@ -114,7 +126,7 @@ async fn open(
         Location::Folder(path) => {
             let options = DirectoryOptions { create: purpose == Use::Write, ..DirectoryOptions::default() };
             let directory =
-                Directory::open(path.clone(), options).map_err(|e| at_start(side, location, &e))?;
+                Directory::open(path.clone(), options).map_err(|e| at_start(side, location, "", &e))?;
             let traits = directory.traits();
             let store = Arc::new(directory.clone());
             Ok(OpenSide { store, traits, place: String::new(), kind: Kind::Folder(directory) })
@@ -123,8 +135,9 @@ async fn open(
 }
 
 /// What a user can do about a store that does not open.
-pub(crate) fn at_start(side: &str, location: &Location, error: &StoreError) -> CommandError {
-    let text = format!("the {side} {location} cannot be used: {error}");
+pub(crate) fn at_start(side: &str, location: &Location, place: &str, error: &StoreError) -> CommandError {
+    let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+    let text = format!("the {side} {location}{at} cannot be used: {error}");
     match error.kind {
         StoreErrorKind::Throttled
         | StoreErrorKind::Transient

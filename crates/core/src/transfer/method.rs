@@ -87,7 +87,12 @@ pub fn choose_method(policy: MethodPolicy, facts: &MethodFacts) -> Result<Method
         && !facts.to_folder
     {
         let because = "cut where the source is cut, so that the tags are equal";
-        return Ok(MethodChoice { server_side, write: WriteMethod::Parts(plan), keeps_source_parts: true, because });
+        return Ok(MethodChoice {
+            server_side,
+            write: WriteMethod::Parts(plan),
+            keeps_source_parts: true,
+            because,
+        });
     }
     if facts.size <= facts.whole_up_to {
         return choice(WriteMethod::Whole, "small enough for one request");

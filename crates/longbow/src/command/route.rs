@@ -76,7 +76,10 @@ pub(crate) async fn open(asked: &Asked, purpose: Use) -> Result<Sides, CommandEr
         route.check_overlap(false).map_err(|e| CommandError::Refused(e.to_string()))?;
     }
     let source = backend::open_source(&route.source, settings).await?;
-    source.check(&route.source_prefix()).await.map_err(|e| backend::at_start("source", &route.source, &e))?;
+    source
+        .check(&route.source_prefix())
+        .await
+        .map_err(|e| backend::at_start("source", &route.source, &source.place, &e))?;
     let destination = backend::open_destination(&route.destination, settings, purpose).await?;
     if purpose == Use::Write {
         route
@@ -86,7 +89,7 @@ pub(crate) async fn open(asked: &Asked, purpose: Use) -> Result<Sides, CommandEr
     destination
         .check(&route.destination_prefix())
         .await
-        .map_err(|e| backend::at_start("destination", &route.destination, &e))?;
+        .map_err(|e| backend::at_start("destination", &route.destination, &destination.place, &e))?;
     let inside =
         source.traits.copy_domain.is_some() && source.traits.copy_domain == destination.traits.copy_domain;
     if settings.method == MethodPolicy::ServerSide && !inside {

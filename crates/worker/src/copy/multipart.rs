@@ -277,13 +277,9 @@ pub(super) async fn complete(
             shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)?;
             Ok(written)
         }
-        // Every part was proved by its MD5, and the tag of the whole will be compared: a store that keeps digests of
-        // digests refuses the checksum, not the bytes.
-        Err(error)
-            if error.kind == StoreErrorKind::Corrupt
-                && !request.checksums.is_empty()
-                && shared.quirks.destination_tags_are_digests() =>
-        {
+        // Every part was proved by its MD5, and what the store says of the whole will be compared: a store that keeps
+        // digests of digests refuses the checksum, not the bytes.
+        Err(error) if error.kind == StoreErrorKind::Corrupt && !request.checksums.is_empty() => {
             shared.quirks.lacks(Feature::Checksums);
             let request = CompleteRequest { checksums: Checksums::default(), ..request.clone() };
             let completed =

@@ -119,11 +119,10 @@ impl<'a> Demo<'a> {
     fn sync(&self, name: &str) -> Result<Run, CommandError> {
         let report = self.folder.join(format!("{name}.report.jsonl"));
         let report = report.to_string_lossy();
-        // Streamed, as between two stores; one store would copy inside itself.
-        self.start(
-            name,
-            &["sync", "--method", "stream", "--part-size", "8MiB", "--json", "--report", &report],
-        )
+        // Streamed, as between two stores; one store would copy inside itself. Few requests at once, so that parts
+        // end one after the other.
+        let flags = ["sync", "--method", "stream", "--max-requests", "4", "--json", "--report", &report];
+        self.start(name, &flags)
     }
 
     async fn copy_and_kill(&self) -> Result<(), CommandError> {

@@ -46,11 +46,6 @@ pub(super) fn arrived(bucket: &FakeStore) -> Arrived {
     }
     all.objects = done.len() as u64;
     all.open_parts = parts.iter().filter(|(key, _)| !done.contains(*key)).map(|(_, n)| n).sum();
-    if bodies.values().any(|n| *n > 1) {
-        for e in bucket.journal().iter().filter(|e| e.key.as_str().starts_with("videos")) {
-            eprintln!("{} {:?} {:?}", e.number, e.call, e.reply.as_ref().map(|r| r.size));
-        }
-    }
     all.twice = bodies.values().map(|n| n - 1).sum();
     all
 }

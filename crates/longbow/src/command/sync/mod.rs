@@ -40,6 +40,9 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
     let file = backend::state_file(&asked.settings.state_dir, &route_text);
     let (database, clock) = backend::open_state(&file, &route_text)?;
     let memory = state::recall(&database, &mut sides).await?;
+    if memory.interrupted.is_some() {
+        sides.destination.sweep().await;
+    }
 
     let watch = Arc::new(Watch::new(
         asked.route.clone(),

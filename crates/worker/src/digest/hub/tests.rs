@@ -33,7 +33,7 @@ fn turn(hub: &Hub) {
 fn a_trickle_wakes_nobody() {
     let hub = Hub::new(24 << 20);
     let parts: Vec<_> = (0..8).map(|_| enter(&hub)).collect();
-    let due = || hub.lock().due(hub.limit);
+    let due = || hub.lock().due(hub.limit, hub.lanes);
     for _ in 0..16 {
         parts.iter().for_each(|part| hub.push(*part, zeros(8 << 10)));
         assert!(!due());
@@ -42,8 +42,23 @@ fn a_trickle_wakes_nobody() {
     assert!(due(), "more than 128 KiB a part are worth it");
     turn(&hub);
     assert!(!due());
-    let Finish::There(_) = hub.finish(parts[0]) else { return };
-    assert!(due(), "somebody waits for a digest");
+}
+
+#[test]
+fn who_waits_is_given_a_little_time_for_company() {
+    let hub = Hub::new(24 << 20);
+    let parts: Vec<_> = (0..FEW + 2).map(|_| enter(&hub)).collect();
+    let due = || hub.lock().due(hub.limit, hub.lanes);
+    hub.push(parts[0], zeros(LOADED));
+    let Finish::There(_) = hub.finish(parts[0]) else { panic!("more than a little") };
+    assert!(!due(), "others may come");
+    hub.lock().waiting = Instant::now().checked_sub(PATIENCE);
+    assert!(due(), "nobody came");
+    let alone = Hub::new(24 << 20);
+    let part = enter(&alone);
+    alone.push(part, zeros(LOADED));
+    let Finish::There(_) = alone.finish(part) else { panic!("more than a little") };
+    assert!(alone.lock().due(alone.limit, alone.lanes), "nobody can come");
 }
 
 #[test]
