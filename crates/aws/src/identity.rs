@@ -19,7 +19,7 @@ use longbow_core::failure::{StoreError, StoreErrorKind};
 use crate::failure::chain;
 use crate::session::SideOptions;
 
-/// How long finding credentials may take; a login helper or STS may be slow, the metadata service is not waited for.
+/// How long finding credentials may take; a login program or STS may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const REMEDY: &str = "give --profile NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment \

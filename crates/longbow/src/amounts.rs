@@ -40,6 +40,14 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// A duration that is only guessed: whole seconds.
+pub(crate) fn whole_seconds(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        _ => duration(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +61,7 @@ mod tests {
         assert_eq!(bytes(64 << 20), "64.0 MiB");
         assert_eq!(bytes(u64::MAX), "15.9 EiB");
         assert_eq!(duration(Duration::from_millis(1250)), "1.2 s");
+        assert_eq!(whole_seconds(Duration::from_millis(1250)), "1 s");
         assert_eq!(duration(Duration::from_secs(200)), "3 min 20 s");
         assert_eq!(duration(Duration::from_secs(7260)), "2 h 1 min");
     }

@@ -201,7 +201,8 @@ pub(crate) fn route_text(route: &Route, source: &OpenSide, destination: &OpenSid
 
 /// The state file of a route.
 pub(crate) fn state_file(state_dir: &Path, route_text: &str) -> PathBuf {
-    state_dir.join(format!("{:016x}.sqlite", fnv1a(route_text.as_bytes())))
+    let folder = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+    folder.join(format!("{:016x}.sqlite", fnv1a(route_text.as_bytes())))
 }
 
 /// FNV-1a, 64 bits: names of files must stay the same over releases. The file itself knows its route, so that two

@@ -16,8 +16,8 @@ use longbow_core::port::Side;
 /// How many failures of a class are told by name.
 pub(crate) const NAMED_FAILURES: usize = 10;
 
-/// Most objects that are remembered one by one: some 40 MiB.
-const MOST_TRACKED: usize = 1_000_000;
+/// Most objects that are remembered one by one: some 7 MiB.
+const MOST_TRACKED: usize = 200_000;
 
 /// What became of an object of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,18 +84,20 @@ pub(crate) struct Ledger {
 /// One object that is remembered.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tracked {
-    decided: Option<(Fate, u64)>,
-    finished: Option<(Fate, u64)>,
+    decided: Option<Fate>,
+    finished: Option<Fate>,
+    bytes: u64,
 }
 
 impl Tracked {
     /// What counts. The worker's word is later than the listing's, but "nothing to do" says nothing new.
     fn fate(&self) -> Option<(Fate, u64)> {
-        match (self.decided, self.finished) {
-            (Some((Fate::Same | Fate::Recorded, _)), Some((Fate::Inspected, _))) => self.decided,
+        let fate = match (self.decided, self.finished) {
+            (Some(decided @ (Fate::Same | Fate::Recorded)), Some(Fate::Inspected)) => Some(decided),
             (_, Some(finished)) => Some(finished),
             (decided, None) => decided,
-        }
+        };
+        fate.map(|fate| (fate, self.bytes))
     }
 
     fn is_carried_over(&self) -> bool {
@@ -129,7 +131,11 @@ impl Ledger {
             Decision::Skip(SkipReason::Excluded) => Fate::Excluded,
         };
         // Equal objects have no job: they need not be remembered, unless they are already.
-        if !self.change_tracked(key, fate == Fate::Waiting, |t| t.decided = Some((fate, bytes))) {
+        let decide = |tracked: &mut Tracked| {
+            tracked.decided = Some(fate);
+            tracked.bytes = bytes;
+        };
+        if !self.change_tracked(key, fate == Fate::Waiting, decide) {
             self.fates[fate as usize].add(bytes);
         }
     }
@@ -144,8 +150,8 @@ impl Ledger {
         self.carried_over = 0;
         for tracked in self.tracked.iter_mut().flat_map(HashMap::values_mut) {
             tracked.decided = None;
-            if let Some((fate, bytes)) = tracked.finished {
-                self.fates[fate as usize].add(bytes);
+            if let Some(fate) = tracked.finished {
+                self.fates[fate as usize].add(tracked.bytes);
                 self.carried_over += 1;
             }
         }
@@ -171,9 +177,9 @@ impl Ledger {
             }
         };
         let end = |tracked: &mut Tracked| {
-            let copied_before = tracked.finished.is_some_and(|(before, _)| before == Fate::Copied);
-            if !(copied_before && fate == Fate::Inspected) {
-                tracked.finished = Some((fate, report.size));
+            if !(tracked.finished == Some(Fate::Copied) && fate == Fate::Inspected) {
+                tracked.finished = Some(fate);
+                tracked.bytes = report.size;
             }
         };
         if !self.change_tracked(&report.key, true, end) {

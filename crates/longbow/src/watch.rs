@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longbow_core::diff::{Comparison, Decision, SkipReason};
@@ -26,7 +26,7 @@ pub(crate) struct Watch {
     route: Route,
     comparison: Comparison,
     voice: Voice,
-    report: Option<ReportFile>,
+    report: Option<Arc<ReportFile>>,
     ledger: Mutex<Ledger>,
     told: Mutex<HashSet<String>>,
     /// Bytes on their way, to show progress: those of unfinished attempts count too.
@@ -39,7 +39,7 @@ impl Watch {
         route: Route,
         comparison: Comparison,
         voice: Voice,
-        report: Option<ReportFile>,
+        report: Option<Arc<ReportFile>>,
         tracking: bool,
     ) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Watch {
     }
 
     /// The report, if one is written.
-    pub(crate) fn report(&self) -> Option<&ReportFile> {
+    pub(crate) fn report(&self) -> Option<&Arc<ReportFile>> {
         self.report.as_ref()
     }
 
@@ -203,7 +203,7 @@ mod tests {
     use crate::ledger::tests::report;
     use crate::screen::Screen;
 
-    fn watch(report: Option<ReportFile>) -> Watch {
+    fn watch(report: Option<Arc<ReportFile>>) -> Watch {
         let location = |text| Location::parse(text, false).unwrap();
         let route = Route { source: location("s3://src/p"), destination: location("s3://dst/q") };
         Watch::new(route, Comparison::Etag, Voice::silent(Screen::default()), report, false)
@@ -217,7 +217,7 @@ mod tests {
     fn the_report_has_a_line_for_each_object() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.jsonl");
-        let watch = watch(Some(ReportFile::create(&path).unwrap()));
+        let watch = watch(Some(Arc::new(ReportFile::create(&path).unwrap())));
         watch.decided(Decision::Skip(SkipReason::Same), &meta("p/a"), Some(&meta("q/a")));
         watch.decided(Decision::Skip(SkipReason::Excluded), &meta("p/x"), None);
         watch.decided(Decision::Copy(CopyReason::Missing), &meta("p/b"), None);

@@ -91,7 +91,7 @@ impl Claimed {
     /// Whether an earlier attempt may have left something at the destination.
     pub(crate) fn is_second_look(&self) -> bool {
         self.receive_count > 1
-            || self.record.as_ref().is_some_and(|r| r.upload().is_some())
+            || self.record.as_ref().is_some_and(|r| r.upload().or(r.intended_upload()).is_some())
             || self.was_copied()
     }
 

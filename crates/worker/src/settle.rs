@@ -92,6 +92,7 @@ pub(crate) async fn settle(
 
 /// An upload of an earlier attempt that is no longer needed: aborted, so that it does not cost anything.
 async fn forget_upload(shared: &Shared, claimed: &Claimed) -> Result<(), BackendError> {
+    crate::copy::abort_unknown(shared, claimed).await;
     let Some(upload) = claimed.record().and_then(|r| r.upload()) else { return Ok(()) };
     if let Err(error) = shared.ports.destination.abort_upload(&claimed.job.destination, &upload.upload).await
     {

@@ -17,6 +17,21 @@ pub struct UploadRecord {
     pub plan: PartPlan,
     /// Whether it was created with a full-object CRC-64/NVME.
     pub crc64nvme: bool,
+    /// When it was about to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Timestamp>,
+}
+
+impl UploadRecord {
+    /// An upload that is about to begin: noted before the store is asked, since its answer may be lost.
+    pub fn intended(plan: PartPlan, crc64nvme: bool, now: Timestamp) -> Self {
+        Self { upload: UploadId(String::new()), plan, crc64nvme, begun: Some(now) }
+    }
+
+    /// Whether the store's answer was never recorded.
+    pub fn is_intended(&self) -> bool {
+        self.upload.0.is_empty()
+    }
 }
 
 /// Where an object stands.
@@ -162,7 +177,7 @@ impl ObjectRecord {
     pub fn resumable(&self, source: &SourceVersion) -> Option<&UploadRecord> {
         match &self.state {
             RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. }
-                if self.source.is(source) =>
+                if self.source.is(source) && !upload.is_intended() =>
             {
                 Some(upload)
             }
@@ -172,6 +187,15 @@ impl ObjectRecord {
 
     /// Any upload that this record names, whatever its source: a candidate for abortion.
     pub fn upload(&self) -> Option<&UploadRecord> {
+        self.any_upload().filter(|upload| !upload.is_intended())
+    }
+
+    /// An upload that was about to begin, and of which nothing more is known.
+    pub fn intended_upload(&self) -> Option<&UploadRecord> {
+        self.any_upload().filter(|upload| upload.is_intended())
+    }
+
+    fn any_upload(&self) -> Option<&UploadRecord> {
         match &self.state {
             RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. } => {
                 Some(upload)
@@ -189,7 +213,12 @@ mod tests {
         SourceVersion { size: 9, etag: Some(ETag::new(tag)), version: None, modified: None }
     }
     fn upload() -> UploadRecord {
-        UploadRecord { upload: UploadId("u".into()), plan: PartPlan::new(100, 50), crc64nvme: false }
+        UploadRecord {
+            upload: UploadId("u".into()),
+            plan: PartPlan::new(100, 50),
+            crc64nvme: false,
+            begun: None,
+        }
     }
     fn failed(keep_upload: bool, counted: bool) -> RecordEvent {
         RecordEvent::AttemptFailed {
@@ -235,6 +264,17 @@ mod tests {
         };
         assert!(next(Some(&began), &a, weak.clone(), NOW).is_err());
         assert!(next(None, &a, weak, NOW).is_ok());
+    }
+
+    #[test]
+    fn an_intended_upload_is_known_as_such_and_never_resumed() {
+        let a = source("a");
+        let intended = UploadRecord::intended(PartPlan::new(100, 50), true, NOW);
+        let record = next(None, &a, RecordEvent::UploadBegan(intended.clone()), NOW).unwrap();
+        assert_eq!((record.upload(), record.resumable(&a)), (None, None));
+        assert_eq!(record.intended_upload(), Some(&intended));
+        let waiting = next(Some(&record), &a, failed(true, true), NOW).unwrap();
+        assert_eq!(waiting.intended_upload(), Some(&intended));
     }
 
     #[test]

@@ -10,7 +10,12 @@ use super::StateCount;
 use crate::testing::Bench;
 
 fn upload() -> UploadRecord {
-    UploadRecord { upload: UploadId("u\"1".into()), plan: PartPlan::new(48 << 40, 5 << 30), crc64nvme: true }
+    UploadRecord {
+        upload: UploadId("u\"1".into()),
+        plan: PartPlan::new(48 << 40, 5 << 30),
+        crc64nvme: true,
+        begun: Some(Timestamp(7)),
+    }
 }
 
 fn record(state: RecordState) -> ObjectRecord {

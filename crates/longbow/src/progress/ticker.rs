@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::reading::{Reading, Speed};
 use super::voice::Voice;
+use crate::report::ReportFile;
 
 /// How often what was reported is given to the operating system.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -18,11 +19,10 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// Begins. `read` is asked for the state of things; `flush` is called each second.
-    pub(crate) fn start<R, F>(voice: &Voice, read: R, flush: F) -> Self
+    /// Begins. `read` is asked for the state of things; the report is flushed each second.
+    pub(crate) fn start<R>(voice: &Voice, read: R, report: Option<Arc<ReportFile>>) -> Self
     where
         R: Fn() -> Reading + Send + Sync + 'static,
-        F: Fn() + Send + Sync + 'static,
     {
         voice.begin();
         let began = Instant::now();
@@ -36,21 +36,22 @@ impl Ticker {
                 loop {
                     beats.tick().await;
                     let (reading, elapsed) = (read(), began.elapsed());
-                    let rate = speed.next(elapsed, reading.bytes_done);
+                    let rate = speed.next(elapsed, &reading);
                     voice.progress(&reading, rate, elapsed);
                 }
             }));
         }
-        let flush = Arc::new(flush);
-        tasks.push(tokio::spawn(async move {
-            let mut beats = tokio::time::interval(FLUSH);
-            loop {
-                beats.tick().await;
-                let flush = Arc::clone(&flush);
-                // The disk may be slow: not on a thread that copies.
-                let _ = tokio::task::spawn_blocking(move || flush()).await;
-            }
-        }));
+        if let Some(report) = report {
+            tasks.push(tokio::spawn(async move {
+                let mut beats = tokio::time::interval(FLUSH);
+                loop {
+                    beats.tick().await;
+                    let report = Arc::clone(&report);
+                    // The disk may be slow: not on a thread that copies.
+                    let _ = tokio::task::spawn_blocking(move || report.flush()).await;
+                }
+            }));
+        }
         Self { voice: voice.clone(), tasks }
     }
 }

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use longbow_core::job::Report;
 use serde_json::{Value, json};
 
-use super::reading::Reading;
+use super::reading::{Rate, Reading};
 use crate::screen::Screen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Voice {
     }
 
     /// Shows progress.
-    pub(crate) fn progress(&self, reading: &Reading, speed: u64, elapsed: Duration) {
+    pub(crate) fn progress(&self, reading: &Reading, rate: Rate, elapsed: Duration) {
         match self.manner {
             Manner::Terminal => {
                 if let Some(bar) = self.screen.bar() {
@@ -143,11 +143,11 @@ impl Voice {
                     };
                     bar.set_length(known.max(1));
                     bar.set_position(done);
-                    bar.set_message(reading.line(speed));
+                    bar.set_message(reading.line(rate));
                 }
             }
-            Manner::Lines => self.screen.error_line(&reading.line(speed)),
-            Manner::Json => self.event(&reading.event(speed, elapsed)),
+            Manner::Lines => self.screen.error_line(&reading.line(rate)),
+            Manner::Json => self.event(&reading.event(rate, elapsed)),
             Manner::Quiet => {}
         }
     }

@@ -110,6 +110,7 @@ async fn every_state_survives(store: &Store, prefix: &str) -> Verdict {
         upload: UploadId("id with spaces/and+signs=".into()),
         plan: PartPlan::new(1 << 45, 5 << 30),
         crc64nvme: true,
+        begun: None,
     };
     let checksums = Checksums { crc64nvme: Some(u64::MAX), crc32c: Some(u32::MAX), crc32: Some(0) };
     let states = [

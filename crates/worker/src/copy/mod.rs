@@ -21,6 +21,8 @@ use crate::claim::Claimed;
 use crate::executor::Stopped;
 use crate::plan::Planned;
 
+pub(crate) use multipart::abort_unknown;
+
 /// Bytes that are on their way or have arrived, with everything that can prove them.
 pub(crate) struct Copied {
     pub(crate) method: CopyMethod,
@@ -52,6 +54,9 @@ pub(crate) async fn copy(
     drain: &CancellationToken,
 ) -> Result<Copied, Stopped> {
     let server_side = planned.server_side;
+    if planned.write == WriteMethod::Whole {
+        abort_unknown(shared, claimed).await;
+    }
     if planned.write == WriteMethod::Whole
         && let Some(upload) = claimed.record().and_then(|r| r.upload()).map(|u| u.upload.clone())
     {

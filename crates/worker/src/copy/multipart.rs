@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
 use longbow_core::job::{CopyMethod, RecordEvent, UploadRecord};
-use longbow_core::object::{Checksums, ObjectHead};
+use longbow_core::object::{Checksums, ObjectHead, Prefix};
 use longbow_core::port::{CompleteRequest, CreateRequest, HeadRequest, UploadId};
 use longbow_core::transfer::{Part, PartPlan, PartProof, combine_checksums, composite_etag};
 use tokio::task::JoinSet;
@@ -111,7 +111,11 @@ pub(super) async fn open(
         }
         abort(shared, claimed, &old.upload).await?;
     }
+    abort_unknown(shared, claimed).await;
     let crc64nvme = shared.quirks.has(Feature::Checksums);
+    // Noted before it is created: should the answer be lost, the next attempt knows what to look for.
+    let intended = UploadRecord::intended(plan, crc64nvme, shared.ports.clock.now());
+    claimed.advance(shared, RecordEvent::UploadBegan(intended.clone())).await?;
     let request = CreateRequest {
         attributes: along.attributes.clone(),
         tags: along.tags.clone(),
@@ -120,7 +124,7 @@ pub(super) async fn open(
     };
     let created = shared.ports.destination.create_upload(&key, &request).await;
     let upload = created.map_err(|error| write_failure(shared, error))?;
-    let record = UploadRecord { upload: upload.clone(), plan, crc64nvme };
+    let record = UploadRecord { upload: upload.clone(), ..intended };
     if let Err(error) = claimed.advance(shared, RecordEvent::UploadBegan(record)).await {
         // Nobody else knows of it.
         if let Err(error) = shared.ports.destination.abort_upload(&key, &upload).await {
@@ -169,6 +173,32 @@ pub(super) async fn abort(shared: &Shared, claimed: &Claimed, upload: &UploadId)
         Err(error) => return Err(Stopped::Failed(error.into())),
     }
     shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)
+}
+
+/// The store's clock may be so much behind this one, in milliseconds.
+const SKEW: i64 = 5_000;
+
+/// Gives up what an attempt had begun whose answer was lost: uploads of exactly this key, begun since that attempt was
+/// about to. Whoever else uploads to the same key in those moments fights over the object anyway.
+pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
+    let Some(begun) = claimed.record().and_then(|r| r.intended_upload()).and_then(|u| u.begun) else {
+        return;
+    };
+    let (store, key) = (&shared.ports.destination, &claimed.job.destination);
+    let listed = match store.list_uploads(&Prefix::raw(key.as_str())).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            tracing::warn!(%key, %error, "an upload whose answer was lost could not be looked for");
+            return;
+        }
+    };
+    for found in
+        listed.into_iter().filter(|u| u.key == *key && u.initiated.is_some_and(|t| t >= begun.plus(-SKEW)))
+    {
+        if let Err(error) = store.abort_upload(key, &found.upload).await {
+            tracing::warn!(%key, %error, "an upload whose answer was lost could not be aborted");
+        }
+    }
 }
 
 async fn send_parts(

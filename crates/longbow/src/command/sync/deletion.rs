@@ -244,3 +244,110 @@ enum Removal {
 fn may_pass(error: &StoreError) -> bool {
     matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled)
 }
+
+#[cfg(test)]
+mod tests {
+    use longbow_core::diff::{Comparison, CopyReason, Decision};
+    use longbow_core::object::Location;
+    use longbow_core::route::Route;
+    use longbow_local::Database;
+    use longbow_testkit::fake::{FakeS3, FakeStore};
+
+    use super::*;
+    use crate::backend;
+    use crate::ledger::tests::report;
+    use crate::progress::Voice;
+    use crate::screen::Screen;
+
+    struct Stage {
+        bucket: Arc<FakeStore>,
+        database: Database,
+        deletion: Deletion,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A bucket of these objects, all of them to be deleted.
+    async fn stage(keys: &[&str], max_delete: u64) -> Stage {
+        let bucket = FakeS3::new().create_bucket("dst");
+        let folder = tempfile::tempdir().unwrap();
+        let (database, _) = backend::open_state(&folder.path().join("s.sqlite"), "r").unwrap();
+        let gather = Gather::new(database.deletions());
+        gather.begin().await.unwrap();
+        let planned = keys.iter().map(|key| ObjectMeta {
+            key: (*key).into(),
+            size: 3,
+            etag: Some(bucket.put_bytes(key, b"abc")),
+            modified: None,
+            storage_class: None,
+        });
+        gather.add(planned.collect()).await.unwrap();
+        let location = |text| Location::parse(text, false).unwrap();
+        let route = Route { source: location("s3://src"), destination: location("s3://dst") };
+        let voice = Voice::silent(Screen::default());
+        let watch = Arc::new(Watch::new(route, Comparison::Etag, voice, None, false));
+        let list = database.deletions();
+        let store = Arc::clone(&bucket) as Arc<dyn MultipartStore>;
+        let deletion = Deletion { store, list, watch, max_delete, requests: 4 };
+        Stage { bucket, database, deletion, _folder: folder }
+    }
+
+    fn well() -> TripEnd {
+        TripEnd { compared: true, troubles: Vec::new(), passed_over: (Vec::new(), 0) }
+    }
+
+    #[tokio::test]
+    async fn what_is_planned_goes_and_is_counted() {
+        let stage = stage(&["a", "b", "c"], 3).await;
+        stage.bucket.put_bytes("d", b"stays");
+        stage.deletion.run(&well(), &CancellationToken::new()).await.unwrap();
+        assert_eq!(stage.bucket.keys(), ["d"]);
+        let deleted = stage.deletion.watch.ledger().deleted();
+        assert_eq!((deleted.objects, deleted.bytes), (3, 9));
+        assert_eq!(stage.database.deletions().count().await.unwrap().objects, 0);
+    }
+
+    #[tokio::test]
+    async fn more_than_allowed_is_refused_whole() {
+        let stage = stage(&["a", "b", "c"], 2).await;
+        let halt = stage.deletion.run(&well(), &CancellationToken::new()).await.unwrap_err();
+        assert!(matches!(&halt, Halt::Refused(text) if text.contains("--max-delete 3")), "{halt:?}");
+        assert_eq!(stage.bucket.keys().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_incomplete_comparison_a_failure_or_a_stop_deletes_nothing() {
+        let stage = stage(&["a"], 9).await;
+        let never = CancellationToken::new();
+        let incomplete = TripEnd { compared: false, ..well() };
+        assert!(matches!(stage.deletion.run(&incomplete, &never).await, Err(Halt::Trouble(_))));
+        let troubled = TripEnd { troubles: vec!["x".into()], ..well() };
+        assert!(matches!(stage.deletion.run(&troubled, &never).await, Err(Halt::Trouble(_))));
+        let stopped = CancellationToken::new();
+        stopped.cancel();
+        stage.deletion.run(&well(), &stopped).await.unwrap();
+        let watch = &stage.deletion.watch;
+        watch.ledger().decided(Decision::Copy(CopyReason::Missing), &"k".into(), 10);
+        watch.finished(&report("k", ReportOutcome::Failed));
+        assert!(matches!(stage.deletion.run(&well(), &never).await, Err(Halt::Trouble(_))));
+        assert_eq!(stage.bucket.keys(), ["a"]);
+        assert_eq!(stage.bucket.count("delete"), 0);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_was_replaced_or_removed_since_is_no_failure() {
+        let stage = stage(&["gone", "replaced", "x"], 9).await;
+        stage.bucket.put_bytes("replaced", b"newer");
+        stage.bucket.remove("gone");
+        stage.deletion.run(&well(), &CancellationToken::new()).await.unwrap();
+        assert_eq!(stage.bucket.keys(), ["replaced"]);
+    }
+
+    #[tokio::test]
+    async fn without_conditional_deletes_each_object_is_looked_at_first() {
+        let stage = stage(&["replaced", "x"], 9).await;
+        stage.bucket.configure(|settings| settings.lacks.push(Feature::ConditionalWrites));
+        stage.bucket.put_bytes("replaced", b"newer");
+        stage.deletion.run(&well(), &CancellationToken::new()).await.unwrap();
+        assert_eq!(stage.bucket.keys(), ["replaced"]);
+    }
+}

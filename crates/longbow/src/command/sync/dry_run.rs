@@ -86,7 +86,7 @@ pub(super) async fn run(asked: &Asked, voice: Voice) -> Result<Exit, CommandErro
         max_waiting: 0,
     };
     let reader = Arc::clone(&watch);
-    let ticker = Ticker::start(&voice, move || reader.reading(), || ());
+    let ticker = Ticker::start(&voice, move || reader.reading(), None);
     let result = jobsender.run(options, shutdown.stop()).await;
     drop(ticker);
     database.close().await;

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
     }
     let began = Instant::now();
     let mut sides = route::open(&asked, Use::Write).await?;
-    let report = args.output.report.as_deref().map(ReportFile::create).transpose()?;
+    let report = args.output.report.as_deref().map(ReportFile::create).transpose()?.map(Arc::new);
     let route_text = backend::route_text(&asked.route, &sides.source, &sides.destination);
     let file = backend::state_file(&asked.settings.state_dir, &route_text);
     let (database, clock) = backend::open_state(&file, &route_text)?;
@@ -66,12 +66,8 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
         transfer: transfer.clone(),
         memory: &memory,
     };
-    let (reader, flusher) = (Arc::clone(&watch), Arc::clone(&watch));
-    let ticker = Ticker::start(
-        &voice,
-        move || reader.reading(),
-        move || flusher.report().into_iter().for_each(ReportFile::flush),
-    );
+    let reader = Arc::clone(&watch);
+    let ticker = Ticker::start(&voice, move || reader.reading(), watch.report().cloned());
     let mut end = trip.run(&shutdown.stop()).await;
     let mut refused = false;
     if asked.settings.delete {
@@ -94,7 +90,7 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
     } else {
         drop(ticker);
     }
-    if let Err(text) = watch.report().map_or(Ok(()), ReportFile::finish) {
+    if let Err(text) = watch.report().map_or(Ok(()), |report| report.finish()) {
         end.troubles.push(text);
     }
     let ledger = watch.ledger().clone();

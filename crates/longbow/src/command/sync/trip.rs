@@ -56,7 +56,9 @@ impl Trip<'_> {
         let mut sending = std::pin::pin!(jobsender.run(self.jobsender_options(), no_more_jobs.clone()));
         let (sent, worked) = tokio::select! {
             sent = &mut sending => {
-                if let Ok(summary) = &sent {
+                if let Ok(summary) = &sent
+                    && !summary.stopped
+                {
                     state::remember(self.database, self.sides, summary).await;
                 }
                 no_more.cancel();

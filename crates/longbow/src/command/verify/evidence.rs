@@ -154,3 +154,121 @@ fn whole_md5(head: &ObjectHead) -> Option<&ETag> {
     let plain = head.encryption.as_ref().is_none_or(Encryption::etag_is_md5);
     (plain && matches!(tag.kind(), ETagKind::Md5(_))).then_some(tag)
 }
+
+#[cfg(test)]
+mod tests {
+    use longbow_core::job::{ObjectRecord, RecordState, SourceVersion};
+    use longbow_core::object::{Checksums, Location, Timestamp};
+    use longbow_testkit::fake::{FakeS3, FakeStore};
+
+    use super::*;
+    use crate::backend;
+
+    struct Stage {
+        source: Arc<FakeStore>,
+        destination: Arc<FakeStore>,
+        examiner: Examiner,
+        _folder: tempfile::TempDir,
+    }
+
+    fn stage() -> Stage {
+        let fake = FakeS3::new();
+        let (source, destination) = (fake.create_bucket("src"), fake.create_bucket("dst"));
+        let folder = tempfile::tempdir().unwrap();
+        let (database, _) = backend::open_state(&folder.path().join("s.sqlite"), "r").unwrap();
+        let location = |text| Location::parse(text, false).unwrap();
+        let examiner = Examiner {
+            source: source.clone(),
+            destination: destination.clone(),
+            both_are_buckets: true,
+            records: Some(database.state()),
+            route: Route { source: location("s3://src"), destination: location("s3://dst") },
+            read: false,
+        };
+        Stage { source, destination, examiner, _folder: folder }
+    }
+
+    impl Stage {
+        async fn examine(&self) -> (Verdict, Option<Proof>) {
+            let meta = |store: &FakeStore| store.object("k").unwrap().meta("k");
+            let finding = self.examiner.examine(&meta(&self.source), &meta(&self.destination)).await;
+            (finding.verdict, finding.evidence)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_strongest_evidence_that_there_is() {
+        let stage = stage();
+        stage.source.put_bytes("k", b"abcd");
+        stage.destination.put_bytes("k", b"abcd");
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::ETag)));
+        assert_eq!(stage.source.count("head"), 0, "tags cost nothing");
+        // Another tag for the same bytes: the stored checksum tells.
+        stage.destination.set_etag("k", "0123456789abcdef0123456789abcdef-2");
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::Checksum)));
+        stage.destination.alter("k", |object| object.checksums.crc64nvme = Some(1));
+        assert_eq!(stage.examine().await, (Verdict::Differs, None));
+        // Nothing decides.
+        stage.destination.alter("k", |object| object.checksums = Checksums::default());
+        assert_eq!(stage.examine().await, (Verdict::Unknown, None));
+        let (ours, theirs) = (stage.source.object("k").unwrap(), stage.destination.object("k").unwrap());
+        let record = ObjectRecord {
+            source: SourceVersion { size: 4, etag: Some(ours.etag.clone()), version: None, modified: None },
+            attempts: 0,
+            updated: Timestamp(0),
+            state: RecordState::Copied {
+                destination_etag: Some(theirs.etag.clone()),
+                checksums: Checksums::default(),
+                proof: Proof::Written,
+            },
+        };
+        let records = stage.examiner.records.as_ref().unwrap();
+        records.swap(&"k".into(), None, record).await.unwrap();
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::Recorded)));
+    }
+
+    #[tokio::test]
+    async fn different_bytes_of_equal_size_differ() {
+        let stage = stage();
+        stage.source.put_bytes("k", b"abcd");
+        stage.destination.put_bytes("k", b"dcba");
+        assert_eq!(stage.examine().await, (Verdict::Differs, None));
+        // Without checksums the MD5 tags tell, but not under KMS, where they are none.
+        for store in [&stage.source, &stage.destination] {
+            store.alter("k", |object| object.checksums = Checksums::default());
+        }
+        assert_eq!(stage.examine().await, (Verdict::Differs, None));
+        stage.destination.alter("k", |object| object.encryption = Some(Encryption::Kms { key: None }));
+        assert_eq!(stage.examine().await, (Verdict::Unknown, None));
+        stage.destination.put_bytes("k", b"longer");
+        assert_eq!(stage.examine().await, (Verdict::Differs, None));
+    }
+
+    #[tokio::test]
+    async fn reading_decides_whatever_the_tags_say() {
+        let mut stage = stage();
+        stage.examiner.read = true;
+        stage.source.put_bytes("k", b"abcd");
+        stage.destination.put_bytes("k", b"abcd");
+        stage.destination.set_etag("k", "opaque");
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::Read)));
+        let tag = stage.source.object("k").unwrap().etag.clone();
+        stage.destination.put_bytes("k", b"abcX");
+        stage.destination.set_etag("k", tag.as_str());
+        assert_eq!(stage.examine().await, (Verdict::Differs, None));
+    }
+
+    #[tokio::test]
+    async fn where_there_are_no_tags_sizes_and_times_are_said_to_be_all() {
+        let mut stage = stage();
+        stage.examiner.both_are_buckets = false;
+        stage.examiner.records = None;
+        stage.source.put_bytes("k", b"abcd");
+        stage.destination.put_bytes("k", b"dcba");
+        stage.destination.set_modified("k", Timestamp(5_000));
+        stage.source.set_modified("k", Timestamp(5_900));
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::SizeAndTime)));
+        stage.source.set_modified("k", Timestamp(6_000));
+        assert_eq!(stage.examine().await, (Verdict::Same, Some(Proof::Size)));
+    }
+}

@@ -84,9 +84,7 @@ pub(crate) async fn run(args: &VerifyArgs, around: &Surrounding) -> Result<Exit,
         observer: Arc::new(Listener::new(Arc::clone(&tally))),
     };
     let reader = Arc::clone(&tally);
-    let flusher = report.clone();
-    let ticker =
-        Ticker::start(&voice, move || reader.reading(), move || flusher.iter().for_each(|file| file.flush()));
+    let ticker = Ticker::start(&voice, move || reader.reading(), report.clone());
     let result = compare_sides(&compared, &stop, &mut walk).await;
     drop(ticker);
     if let Some(database) = database {
@@ -111,7 +109,7 @@ pub(crate) async fn run(args: &VerifyArgs, around: &Surrounding) -> Result<Exit,
         None => Exit::Done,
     };
     let end = tally::End { counts, troubles, passed_over, elapsed: began.elapsed(), exit };
-    voice.text(&end.text(report.as_deref().map(ReportFile::path)));
+    voice.text(&end.text(report.as_ref().map(|r| r.path())));
     voice.event(&end.event());
     Ok(exit)
 }
