@@ -210,7 +210,16 @@ def memory(longbow, folder):
         with tempfile.TemporaryDirectory(dir=folder) as home:
             environment = {"PATH": os.environ["PATH"], "HOME": home, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
                            "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
-            command = [longbow, "sync", "s3://source", "s3://destination", "--endpoint-url", zeros.url, "--method", "stream"]
+            command = [
+                longbow,
+                "sync",
+                "s3://source",
+                "s3://destination",
+                "--endpoint-url",
+                zeros.url,
+                "--method",
+                "stream",
+            ]
             found[size] = measure(command, environment)
         if zeros.written != {"k": size}:
             sys.exit(f"the copy of {size} bytes did not arrive")
@@ -230,7 +239,10 @@ def summary(found):
 
 def table(results):
     """The results as a Markdown table."""
-    lines = ["| scenario | program | CPU-s (median) | runs | per | peak MiB | share of rclone | goal |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| scenario | program | CPU-s (median) | runs | per | peak MiB | share of rclone | goal |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, result in results.items():
         for tool in ("longbow", "rclone"):
             if tool not in result:
@@ -240,7 +252,9 @@ def table(results):
             goal = result.get("goal", "") if tool == "longbow" else ""
             per = result.get("per", {}).get(tool, "")
             runs = " ".join(str(r) for r in one["runs"])
-            lines.append(f"| {name} | {tool} | {one['cpu_seconds']:.2f} | {runs} | {per} | {one['peak_mib']} | {share} | {goal} |")
+            lines.append(
+                f"| {name} | {tool} | {one['cpu_seconds']:.2f} | {runs} | {per} | {one['peak_mib']} | {share} | {goal} |"
+            )
     return "\n".join(lines)
 
 
@@ -284,10 +298,17 @@ def main():
                 results[name] = result
             elif name == "second" and "longbow" in programs:
                 found, requests = bench.second(arguments.runs)
-                results[name] = {"longbow": summary(found), "goal": f"at most {SECOND_GOAL_SECONDS} CPU-s, listings only", "requests": requests}
+                results[name] = {
+                    "longbow": summary(found),
+                    "goal": f"at most {SECOND_GOAL_SECONDS} CPU-s, listings only",
+                    "requests": requests,
+                }
             elif name == "memory" and "longbow" in programs:
                 for size, measured in memory(arguments.longbow, folder).items():
-                    result = {"longbow": summary([measured]), "goal": f"at most {MEMORY_GOAL_MIB} MiB, the same for both"}
+                    result = {
+                        "longbow": summary([measured]),
+                        "goal": f"at most {MEMORY_GOAL_MIB} MiB, the same for both",
+                    }
                     result["per"] = {"longbow": f"{measured.cpu / (size / GIB):.2f} a GiB"}
                     results[f"memory, {size // MIB} MiB"] = result
     finally:

@@ -68,15 +68,21 @@ def _operation(method, key, query, headers):
             return "GetBucketVersioning"
         if method == "POST" and "delete" in query:
             return "DeleteObjects"
-        return {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}.get(method, method)
+        return {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}.get(
+            method, method
+        )
     if "tagging" in query:
-        return {"GET": "GetObjectTagging", "PUT": "PutObjectTagging", "DELETE": "DeleteObjectTagging"}.get(method, method)
+        return {"GET": "GetObjectTagging", "PUT": "PutObjectTagging", "DELETE": "DeleteObjectTagging"}.get(
+            method, method
+        )
     if "attributes" in query:
         return "GetObjectAttributes"
     if "uploadId" in query:
         if method == "PUT":
             return "UploadPartCopy" if copies else "UploadPart"
-        return {"POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}.get(method, method)
+        return {"POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}.get(
+            method, method
+        )
     if method == "POST" and "uploads" in query:
         return "CreateMultipartUpload"
     if method == "PUT":
@@ -93,7 +99,9 @@ def parse(method, target, headers):
         name, _, value = pair.partition("=")
         pairs[unquote(name)] = unquote(value, errors="surrogateescape")
     key = unquote(key, errors="surrogateescape")
-    return Exchange(method, target, headers, unquote(bucket), key, pairs, _operation(method, key, pairs, headers), time.monotonic())
+    return Exchange(
+        method, target, headers, unquote(bucket), key, pairs, _operation(method, key, pairs, headers), time.monotonic()
+    )
 
 
 @dataclass

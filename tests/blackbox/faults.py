@@ -5,8 +5,8 @@ many exchanges at once. Which exchanges it hits, and how often, is the rule's bu
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 
 class Hangup(Exception):
@@ -28,7 +28,9 @@ class Reply:
 
 def error_document(code, message="made up by the proxy"):
     """An S3 error body."""
-    return f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'.encode()
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'.encode()
+    )
 
 
 class Fault:

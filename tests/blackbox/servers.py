@@ -188,7 +188,9 @@ def start_seaweedfs(folder, programs=None, memory="1000MiB", keep=False):
         identities = folder / "seaweedfs-identities.json"
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
-        identities.write_text(json.dumps({"identities": [{"name": "t", "credentials": credentials, "actions": actions}]}))
+        identities.write_text(
+            json.dumps({"identities": [{"name": "t", "credentials": credentials, "actions": actions}]})
+        )
         master, volume, filer, s3 = free_ports(4)
         command = [
             program("weed", programs), "-v=0", "-logtostderr=true", "server", f"-dir={data}",

@@ -89,7 +89,9 @@ class Bucket:
 
     def at(self, prefix="", via=None):
         """This bucket as a side of a copy, straight or through a proxy."""
-        return Place(f"s3://{self.name}/{prefix}" if prefix else f"s3://{self.name}", via.url if via else self.store.url)
+        return Place(
+            f"s3://{self.name}/{prefix}" if prefix else f"s3://{self.name}", via.url if via else self.store.url
+        )
 
     def put(self, key, body=b"", **extra):
         """Writes an object whole."""

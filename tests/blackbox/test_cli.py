@@ -27,7 +27,9 @@ def test_no_arguments_show_the_help(longbow):
     assert "sync" in run.err + run.out
 
 
-@pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -F"), ("zsh", "#compdef longbow"), ("fish", "complete -c longbow")])
+@pytest.mark.parametrize(
+    ("shell", "mark"), [("bash", "complete -F"), ("zsh", "#compdef longbow"), ("fish", "complete -c longbow")]
+)
 def test_completions(longbow, shell, mark):
     script = longbow("completions", shell).out
     assert mark in script and "--max-delete" in script.replace("l max-delete", "--max-delete")
@@ -63,7 +65,9 @@ def test_settings_show_each_value_and_where_it_came_from(longbow, tmp_path):
 
 def test_all_faults_are_told_at_once(longbow, tmp_path):
     file = tmp_path / "settings.toml"
-    file.write_text('[worker]\nmax_attempts = 0\nno_such_key = 1\n[no_such_section]\nx = 1\n[sync]\ncompare = "guess"\n')
+    file.write_text(
+        '[worker]\nmax_attempts = 0\nno_such_key = 1\n[no_such_section]\nx = 1\n[sync]\ncompare = "guess"\n'
+    )
     env = {"LONGBOW_WORKER__MEMORY": "lots", "LONGBOW_SYNC__NOSUCH": "1"}
     flags = ["--config", file, "--part-size", "1KiB", "--max-delete", "many", "--sse", "rot13", "--method", "magic"]
     run = longbow("sync", "s3://aaa", "s3://bbb", *flags, env=env, expect=2)
@@ -135,7 +139,9 @@ def test_json_output_is_json_and_nothing_else(ministack, make_bucket, longbow):
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_copied(ministack, make_bucket, longbow):
     source, destination = make_bucket(ministack), make_bucket(ministack)
     source.put("k", b"k")
-    run = longbow("sync", *longbow.sides(source.at(), destination.at()), "--report", "/no/such/folder/r.jsonl", expect=None)
+    run = longbow(
+        "sync", *longbow.sides(source.at(), destination.at()), "--report", "/no/such/folder/r.jsonl", expect=None
+    )
     assert run.code != 0 and "/no/such/folder/r.jsonl" in run.err, str(run)
     assert destination.keys() == []
 
@@ -162,5 +168,7 @@ def test_output_to_a_closed_pipe_is_no_crash(longbow):
     from program import binary
 
     command = f"{binary()} --help | head -n 1; {binary()} completions bash | head -c 10 > /dev/null"
-    done = subprocess.run(["bash", "-c", command], env=longbow.environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], env=longbow.environment, capture_output=True, text=True, timeout=20, check=False
+    )
     assert "panicked" not in done.stderr, done.stderr

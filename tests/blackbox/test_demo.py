@@ -4,7 +4,9 @@ import os
 
 
 def test_the_demo_shows_resume_and_a_verification(longbow):
-    run = longbow("demo", timeout=60, env={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_REGION": None})
+    run = longbow(
+        "demo", timeout=60, env={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_REGION": None}
+    )
     assert run.seconds < 20, f"{run.seconds:.1f} s"
     said = run.out.lower()
     for word in ["resum", "verif", "longbow sync"]:

@@ -115,7 +115,9 @@ def test_survived(objects, destination, longbow, reads, writes, case):
     assert_same(objects, destination)
     assert run.summary["failed"] == 0
     # Of an upload whose beginning was never answered nobody knows the name.
-    assert len(destination.uploads()) == (1 if operation == "CreateMultipartUpload" and fault == faults.LoseReply() else 0)
+    assert len(destination.uploads()) == (
+        1 if operation == "CreateMultipartUpload" and fault == faults.LoseReply() else 0
+    )
     assert destination.head("parts")["ETag"] == composite_etag(PARTS, PART)
 
 
@@ -168,8 +170,6 @@ def test_a_storm_of_503(source, destination, longbow, reads, writes):
     assert sent <= 60 / 0.7 * 2, f"{sent} writes for 60 objects"
 
 
-
-
 @pytest.mark.parametrize("side", ["source", "destination"])
 def test_a_missing_bucket_is_named(store, make_bucket, longbow, side):
     bucket = make_bucket(store)
@@ -185,7 +185,10 @@ def test_wrong_credentials(seaweedfs, make_bucket, longbow):
     source, destination = make_bucket(seaweedfs), make_bucket(seaweedfs)
     source.put("k", b"k")
     destination.put("extra", b"e")
-    wrong = {"LONGBOW_SOURCE__ACCESS_KEY_ID": seaweedfs.access_key, "LONGBOW_SOURCE__SECRET_ACCESS_KEY": longbow.secrets[1]}
+    wrong = {
+        "LONGBOW_SOURCE__ACCESS_KEY_ID": seaweedfs.access_key,
+        "LONGBOW_SOURCE__SECRET_ACCESS_KEY": longbow.secrets[1],
+    }
     run = longbow.sync(source.at(), destination.at(), "--delete", env=wrong, expect=2)
     assert "SignatureDoesNotMatch" in run.err + run.out or "credential" in run.err + run.out
     assert destination.keys() == ["extra"]
@@ -229,7 +232,9 @@ def test_a_listing_that_breaks_deletes_nothing(store, make_bucket, make_proxy, l
     if side == "writes":
         source, destination = destination, source
     broken = faults.Refuse(500, "InternalError")
-    proxies[side].inject(broken, "ListObjectsV2", where=lambda e: "continuation-token" in e.query or "start-after" in e.query)
+    proxies[side].inject(
+        broken, "ListObjectsV2", where=lambda e: "continuation-token" in e.query or "start-after" in e.query
+    )
     before = destination.keys()
     sides = source.at(via=proxies["reads"]), destination.at(via=proxies["writes"])
     run = longbow.sync(*sides, "--delete", "--max-delete", "100000", expect=None, timeout=100)
@@ -281,7 +286,9 @@ def test_an_object_replaced_in_mid_copy_is_never_mixed(source, destination, long
     run = longbow.sync(source.at(via=reads), destination.at(), "--method", "stream", expect=None, timeout=100)
     assert rule.hits == 1
     found = destination.get(key) if destination.head(key) else None
-    assert found in (None, new), "old and new bytes were mixed, or an old version was written after the new one was seen"
+    assert found in (None, new), (
+        "old and new bytes were mixed, or an old version was written after the new one was seen"
+    )
     assert (run.code == 0) == (found == new), str(run)
     longbow.sync(source.at(via=reads), destination.at(), "--method", "stream")
     assert destination.get(key) == new
@@ -322,7 +329,10 @@ def test_a_store_without_conditional_writes(source, destination, writes, longbow
     source.fill({f"k{i}": content(1000, i) for i in range(20)})
     source.put_parts("parts", PARTS, PART)
     refuse = faults.Refuse(501, "NotImplemented")
-    writes.inject(refuse, where=lambda e: e.method in ("PUT", "POST") and ("if-none-match" in e.headers or "if-match" in e.headers))
+    writes.inject(
+        refuse,
+        where=lambda e: e.method in ("PUT", "POST") and ("if-none-match" in e.headers or "if-match" in e.headers),
+    )
     longbow.sync(source.at(), destination.at(via=writes), "--method", "stream")
     assert_same(source, destination)
 

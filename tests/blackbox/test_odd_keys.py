@@ -65,12 +65,15 @@ def test_every_odd_key_in_parts(ministack, make_bucket, longbow):
     assert_same(source, destination)
 
 
-def test_a_key_of_spaces_alone(ministack, make_bucket, longbow):
-    """The SDK takes such a key for none at all."""
+def test_a_key_of_spaces_alone_is_reported(ministack, make_bucket, longbow):
+    """The SDK takes such a key for none at all (docs/SEMANTICS.md, "What is not promised"): each is named as failed."""
     source, destination = make_bucket(ministack), make_bucket(ministack)
-    fill(source, [" ", "   ", "\t", "\u3000"])
-    longbow.sync(source.at(), destination.at())
-    assert_same(source, destination)
+    blank = [" ", "   ", "\t", "\u3000"]
+    fill(source, [*blank, "good", " lead", "trail "])
+    run = longbow.sync(source.at(), destination.at(), expect=1)
+    assert run.summary["failed"] == len(blank) and run.summary["copied"] == 3
+    assert sorted(line["key"] for line in run.report if line["outcome"] == "failed") == sorted(blank)
+    assert sorted(destination.keys()) == sorted(["good", " lead", "trail "])
 
 
 @pytest.mark.parametrize("pair", [("seaweedfs", "ministack"), ("ministack", "seaweedfs")])
@@ -96,7 +99,19 @@ def test_keys_that_a_store_refuses_are_reported_one_by_one(ministack, seaweedfs,
 def test_keys_that_cannot_be_file_names(ministack, make_bucket, longbow, tmp_path):
     bucket = make_bucket(ministack)
     bad = ["../up", "a/../b", "..", ".", "a/./b", "a//b", "/etc/absolute", "x", "k" * 300, "dir/"]
-    good = ["fine", "x/y", "plus+plus", "%41", "new\nline", "back\\slash", "-rf", "über/ü", " lead", "two  spaces", "*?"]
+    good = [
+        "fine",
+        "x/y",
+        "plus+plus",
+        "%41",
+        "new\nline",
+        "back\\slash",
+        "-rf",
+        "über/ü",
+        " lead",
+        "two  spaces",
+        "*?",
+    ]
     fill(bucket, bad + good)
     target = tmp_path / "room" / "to"
     target.parent.mkdir()

@@ -192,7 +192,9 @@ def test_kill_nine_with_a_folder_as_destination(ministack, make_bucket, longbow,
     assert {name: data for name, data in found.items() if name in objects} == objects
 
 
-def test_kill_nine_in_the_middle_of_a_file_leaves_nothing_for_ever(ministack, make_bucket, longbow, make_proxy, tmp_path):
+def test_kill_nine_in_the_middle_of_a_file_leaves_nothing_for_ever(
+    ministack, make_bucket, longbow, make_proxy, tmp_path
+):
     source, target, reads = make_bucket(ministack), tmp_path / "to", make_proxy(ministack)
     source.put("k", content(20 * MIB))
     reads.inject(faults.StallReply(10 * MIB), "GetObject")

@@ -72,7 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
         bucket, key, query = self._parse()
         store = self.server.store
         if not key and "uploads" in query:
-            self._answer(200, b"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
+            self._answer(
+                200, b"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+            )
         elif not key:
             held = {"k": store.size} if bucket == "source" else store.written
             lines = "".join(

@@ -15,6 +15,11 @@ pub(crate) fn count(n: u64) -> String {
     out
 }
 
+/// A count of objects, with the word.
+pub(crate) fn objects(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "object" } else { "objects" })
+}
+
 /// Bytes in binary units, with one decimal above KiB.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -56,6 +61,7 @@ mod tests {
     fn numbers_for_people() {
         assert_eq!((count(0), count(999), count(1_000), count(1_234_567)).2, "1,000");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!((objects(1), objects(1_000)), ("1 object".to_owned(), "1,000 objects".to_owned()));
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(64 << 20), "64.0 MiB");

@@ -8,7 +8,7 @@ use longbow_core::diff::Comparison;
 use longbow_core::port::Side;
 use serde_json::{Value, json};
 
-use crate::amounts::{bytes, count, duration};
+use crate::amounts::{bytes, count, duration, objects};
 use crate::exit::Exit;
 use crate::ledger::{Fate, Ledger};
 
@@ -71,7 +71,7 @@ impl Summary {
             Exit::Refused => "Refused in part",
             Exit::Failed | Exit::Usage | Exit::Differences => "Ended with failures",
         };
-        let _ = write!(out, "{end} after {}: {} objects", duration(self.elapsed), count(self.listed()));
+        let _ = write!(out, "{end} after {}: {}", duration(self.elapsed), objects(self.listed()));
         if ledger.carried_over() > 0 {
             let _ = write!(out, ", {} of them from an earlier run's jobs", count(ledger.carried_over()));
         }
@@ -124,8 +124,8 @@ impl Summary {
         self.failures(&mut out);
         self.passed_over(&mut out);
         if ledger.with_losses() > 0 {
-            let n = count(ledger.with_losses());
-            let _ = write!(out, "\nOf {n} objects something could not be preserved; the report says what.");
+            let n = objects(ledger.with_losses());
+            let _ = write!(out, "\nOf {n} something could not be preserved; the report says what.");
         }
         for trouble in &self.troubles {
             let _ = write!(out, "\n{trouble}");
@@ -164,25 +164,25 @@ impl Summary {
     /// The summary for machines.
     pub(crate) fn event(&self) -> Value {
         let ledger = &self.ledger;
-        let objects = |fate| ledger.of(fate).objects;
+        let number = |fate| ledger.of(fate).objects;
         let failures: serde_json::Map<String, Value> =
             ledger.failures().iter().map(|(class, f)| (class.clone(), f.objects.into())).collect();
         json!({
             "event": "summary",
             "listed": self.listed(),
             "carried_over": ledger.carried_over(),
-            "copied": objects(Fate::Copied),
+            "copied": number(Fate::Copied),
             "skipped": self.skipped(),
             "skipped_by_reason": {
-                "same": objects(Fate::Same),
-                "recorded": objects(Fate::Recorded),
-                "inspected": objects(Fate::Inspected),
+                "same": number(Fate::Same),
+                "recorded": number(Fate::Recorded),
+                "inspected": number(Fate::Inspected),
             },
-            "excluded": objects(Fate::Excluded),
+            "excluded": number(Fate::Excluded),
             "deleted": ledger.deleted().objects,
-            "failed": objects(Fate::Failed),
+            "failed": number(Fate::Failed),
             "failed_by_class": failures,
-            "unfinished": objects(Fate::Waiting),
+            "unfinished": number(Fate::Waiting),
             "not_compared": self.not_compared(),
             "passed_over": self.passed_over.1,
             "passed_over_first": self.passed_over.0.iter().take(NAMED).collect::<Vec<_>>(),

@@ -1,3 +1,5 @@
+//! Headers and attributes, there and back.
+
 use super::*;
 
 const TAG: &str = "d41d8cd98f00b204e9800998ecf8427e";

@@ -62,6 +62,7 @@ pub(super) async fn fill(store: &Arc<FakeStore>) -> Result<World, StoreError> {
             NewObject { attributes, tags: tags.into_iter().collect(), ..NewObject::default() },
         );
     }
+    // A key of spaces alone is left out: the SDK takes it for none.
     let odd: Vec<_> = generate::ODD_KEYS.iter().filter(|key| !key.trim().is_empty()).collect();
     for (n, key) in odd.iter().enumerate() {
         put(key, 1_000 + n as u64, 40 + n as u64, NewObject::default());

@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::trip::TripEnd;
-use crate::amounts::{bytes, count};
+use crate::amounts::{bytes, count, objects};
 use crate::ledger::Fate;
 use crate::watch::{Watch, now};
 
@@ -89,7 +89,7 @@ impl Deletion {
         } else if !trip.compared {
             Some("Nothing was deleted: a listing was not read to its end.".to_owned())
         } else if failed > 0 {
-            Some(format!("Nothing was deleted: {} objects failed. Mend these first.", count(failed)))
+            Some(format!("Nothing was deleted: failed: {}. Mend this first.", objects(failed)))
         } else if !trip.troubles.is_empty() {
             Some("Nothing was deleted, since not everything was copied.".to_owned())
         } else {
@@ -105,8 +105,8 @@ impl Deletion {
         self.show_plan(total.objects, total.bytes).await?;
         if total.objects > self.max_delete {
             return Err(Halt::Refused(format!(
-                "Refused to delete {} objects: at most {} are allowed. If they are really to go, give --max-delete {}.",
-                count(total.objects),
+                "Refused to delete {}: at most {} may go. If that is really wanted, give --max-delete {}.",
+                objects(total.objects),
                 count(self.max_delete),
                 total.objects
             )));
@@ -114,18 +114,17 @@ impl Deletion {
         self.carry_out(stop).await
     }
 
-    async fn show_plan(&self, objects: u64, size: u64) -> Result<(), Halt> {
+    async fn show_plan(&self, number: u64, size: u64) -> Result<(), Halt> {
         let first = self.list.page(None, SHOWN).await?;
         let keys: Vec<_> = first.iter().map(|d| d.key.as_str()).collect();
         let voice = self.watch.voice();
-        voice
-            .event(&json!({"event": "deletion-plan", "objects": objects, "bytes": size, "first_keys": keys}));
-        voice.chatter(&format!("To be deleted: {} objects, {}:", count(objects), bytes(size)));
+        voice.event(&json!({"event": "deletion-plan", "objects": number, "bytes": size, "first_keys": keys}));
+        voice.chatter(&format!("To be deleted: {}, {}:", objects(number), bytes(size)));
         for planned in &first {
             voice.chatter(&format!("  {}", planned.key));
         }
-        if objects > first.len() as u64 {
-            voice.chatter(&format!("  … and {} more", count(objects - first.len() as u64)));
+        if number > first.len() as u64 {
+            voice.chatter(&format!("  … and {} more", count(number - first.len() as u64)));
         }
         Ok(())
     }
@@ -151,14 +150,14 @@ impl Deletion {
             }
         }
         if kept > 0 {
-            let text = format!("{} objects stay: they were changed since they were listed", count(kept));
+            let text = format!("not deleted, since changed after the listing: {}", objects(kept));
             self.watch.voice().notice(&text);
         }
         match failed {
             0 => Ok(()),
             n => Err(Halt::Trouble(format!(
-                "{} objects could not be deleted. Run the same command again.",
-                count(n)
+                "{} could not be deleted. Run the same command again.",
+                objects(n)
             ))),
         }
     }

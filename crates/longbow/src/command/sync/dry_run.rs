@@ -14,7 +14,7 @@ use longbow_jobsender::{ExtraSink, Jobsender, JobsenderOptions, JobsenderSummary
 use serde_json::{Value, json};
 
 use super::state;
-use crate::amounts::{bytes, count};
+use crate::amounts::{bytes, count, objects};
 use crate::backend::{self, Use};
 use crate::command::route::{self, Asked};
 use crate::exit::{CommandError, Exit};
@@ -163,7 +163,7 @@ const DECISIONS: [Decision; 8] = [
 
 fn text(asked: &Asked, summary: &JobsenderSummary, first: &[ObjectMeta]) -> String {
     let total = DECISIONS.iter().map(|d| summary.decisions.of(*d).count).sum();
-    let mut lines = vec![format!("{} objects compared", count(total))];
+    let mut lines = vec![format!("{} compared", objects(total))];
     for decision in DECISIONS {
         let Tally { count: n, bytes: size } = summary.decisions.of(decision);
         if n == 0 {
@@ -176,10 +176,10 @@ fn text(asked: &Asked, summary: &JobsenderSummary, first: &[ObjectMeta]) -> Stri
         lines.push(format!("  {name:<34}{:>11}   {}", count(n), bytes(size)));
     }
     let to_copy = summary.decisions.to_copy();
-    lines.push(format!("Would copy {} objects, {}.", count(to_copy.count), bytes(to_copy.bytes)));
+    lines.push(format!("Would copy {}, {}.", objects(to_copy.count), bytes(to_copy.bytes)));
     if asked.settings.delete {
         let Tally { count: n, bytes: size } = summary.extra;
-        lines.push(format!("Would delete {} objects, {}.", count(n), bytes(size)));
+        lines.push(format!("Would delete {}, {}.", objects(n), bytes(size)));
         lines.extend(first.iter().map(|o| format!("  {}", o.key)));
         if n > first.len() as u64 {
             lines.push(format!("  … and {} more", count(n - first.len() as u64)));

@@ -6,7 +6,7 @@ use longbow_core::transfer::MethodPolicy;
 use serde_json::json;
 
 use super::state::Memory;
-use crate::amounts::count;
+use crate::amounts::{count, objects};
 use crate::command::route::{Asked, Sides};
 use crate::progress::Voice;
 
@@ -39,10 +39,8 @@ pub(super) fn tell(voice: &Voice, asked: &Asked, sides: &Sides, memory: &Memory,
         ));
     }
     if asked.settings.delete {
-        let most = count(asked.settings.max_delete);
-        voice.chatter(&format!(
-            "Delete  what only the destination has, at most {most} objects, after the copies"
-        ));
+        let most = objects(asked.settings.max_delete);
+        voice.chatter(&format!("Delete  what only the destination has, at most {most}, after the copies"));
     }
 }
 

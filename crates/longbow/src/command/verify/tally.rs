@@ -12,7 +12,7 @@ use longbow_jobsender::PairEvent;
 use serde_json::{Value, json};
 
 use super::finding::{Finding, Verdict, describe};
-use crate::amounts::{bytes, count, duration};
+use crate::amounts::{bytes, count, duration, objects};
 use crate::exit::Exit;
 use crate::progress::{Reading, Voice};
 use crate::report::ReportFile;
@@ -213,8 +213,8 @@ impl End {
         if weak > 0 {
             let _ = write!(
                 out,
-                "\nOf {} objects only sizes or times were compared: `longbow verify --read` reads the bytes.",
-                count(weak)
+                "\nOf {} only sizes or times were compared: `longbow verify --read` reads the bytes.",
+                objects(weak)
             );
         }
         for trouble in &self.troubles {
