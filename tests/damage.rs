@@ -170,6 +170,10 @@ async fn refusals_end_with_their_reason_and_a_wrong_policy_stops_the_worker() {
     faults.add(Rule::new("put", Fault::Error(StoreErrorKind::Denied)));
     let summary = run(&world, &faults).await;
     assert!(summary.refused, "the worker stops by itself");
+    assert!(
+        world.observer.notices().iter().any(|n| n.contains("refusals in a row")),
+        "and says what was refused"
+    );
     assert!(world.queue.bodies().len() > 150, "the backlog is not burnt");
 }
 

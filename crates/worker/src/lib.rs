@@ -99,7 +99,7 @@ impl Default for WorkerOptions {
             receive_wait: Duration::from_millis(250),
             max_objects: 256,
             max_requests: 256,
-            memory_bytes: 64 << 20,
+            memory_bytes: 48 << 20,
             digests: DigestOptions::default(),
             method: MethodPolicy::Auto,
             tags: true,

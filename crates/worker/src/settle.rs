@@ -122,7 +122,14 @@ pub(crate) async fn settle_failure(
     let mut disposition =
         decide(failure.class, before, claimed.receive_count, &shared.options.attempts, chance());
     if failure.class == FailureClass::Denied {
-        shared.counts.denied_in_a_row.fetch_add(1, Ordering::Relaxed);
+        let refusals = shared.counts.denied_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if shared.options.denied_in_a_row.is_some_and(|limit| u64::from(limit.get()) == refusals) {
+            let key = &claimed.job.source;
+            shared
+                .ports
+                .observer
+                .notice(&format!("{refusals} refusals in a row; the last is {key}: {failure}"));
+        }
     }
     // Several keys may fail to be written for one reason that no retry mends; a lost lease is not ours to settle.
     if claimed.lease.is_lost() {

@@ -1,3 +1,5 @@
+//! Tests of `body`.
+
 use super::*;
 use futures_util::StreamExt as _;
 use futures_util::stream;

@@ -1,3 +1,5 @@
+//! Tests of `failure`.
+
 use super::*;
 use longbow_core::object::ETag;
 

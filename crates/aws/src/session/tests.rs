@@ -1,3 +1,5 @@
+//! Tests of `session`.
+
 use aws_sdk_s3::config::SharedHttpClient;
 use longbow_core::object::{ObjectKey, Prefix};
 use longbow_core::port::{HeadRequest, ObjectStore as _};

@@ -44,7 +44,7 @@ pub(crate) struct CopyArgs {
     /// Requests in flight at most; what is used adapts below it
     #[arg(long, value_name = "N")]
     max_requests: Option<String>,
-    /// Memory for bytes on their way, as 64MiB; never more than half the limit of the control group
+    /// Memory for bytes on their way, as 48MiB; never more than half the limit of the control group
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
     /// Attempts before an object is given up

@@ -20,7 +20,7 @@ pub struct DigestOptions {
     /// Threads that hash. By default one for every four cores: each does 1.5 to 14 GB/s.
     pub threads: NonZeroUsize,
     /// Most bytes of frames that wait to be hashed, over all streams; a last frame may go beyond it. By default
-    /// 24 MiB, or 4 MiB a thread.
+    /// 16 MiB, or 4 MiB a thread.
     pub queue_bytes: usize,
     /// Parts of less than this many bytes are hashed by the caller, frame by frame: waking a thread costs more.
     pub here_below: u64,
@@ -30,7 +30,7 @@ impl Default for DigestOptions {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN);
-        Self { threads, queue_bytes: (24 << 20).max(threads.get() * (4 << 20)), here_below: 16 << 10 }
+        Self { threads, queue_bytes: (16 << 20).max(threads.get() * (4 << 20)), here_below: 16 << 10 }
     }
 }
 
