@@ -1,5 +1,6 @@
 """Being stopped: SIGKILL at any moment, SIGTERM and SIGINT. Nothing is lost, nothing is sent twice that was there."""
 
+import os
 import random
 import signal
 import time
@@ -41,10 +42,10 @@ def wait_for(condition, what, seconds=30):
 
 
 @pytest.mark.timeout(180)
-def test_kill_nine_at_random_moments(source, destination, longbow, proxy, store):
+def test_kill_nine_at_random_moments(source, destination, longbow, proxy):
     fill(source)
     sides = source.at(), destination.at(via=proxy)
-    chance = random.Random(f"kill {store.name}")
+    chance = random.Random(os.environ.get("LONGBOW_TEST_SEED", "kill"))
     kills = []
     proxy.limit_uploads(RATE)
     for n in range(10):
