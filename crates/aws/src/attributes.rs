@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_s3::client::customize::CustomizableOperation;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 use longbow_core::object::{
     Checksums, ETag, Encryption, ObjectAttributes, ObjectHead, Tag, Timestamp, VersionId,
@@ -24,6 +24,11 @@ pub(crate) const RESERVED_IN_PATH: AsciiSet = RESERVED.remove(b'/');
 /// A moment as the SDK states it.
 pub(crate) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     time.to_millis().ok().map(Timestamp)
+}
+
+/// A moment as listings state it (ISO 8601).
+pub(crate) fn iso_timestamp(text: &str) -> Option<Timestamp> {
+    DateTime::from_str(text, DateTimeFormat::DateTimeWithOffset).ok().as_ref().and_then(timestamp)
 }
 
 /// The version, which in buckets without versions is absent or called `null`.
@@ -100,7 +105,7 @@ impl From<&Checksums> for ChecksumTexts {
 }
 
 /// `Content-Encoding` without the transfer form `aws-chunked`, which some stores keep by mistake.
-fn content_encoding(text: String) -> Option<String> {
+pub(crate) fn content_encoding(text: String) -> Option<String> {
     if !text.contains("aws-chunked") {
         return Some(text);
     }

@@ -12,7 +12,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use longbow_core::failure::StoreError;
 
+use crate::body::Parcel;
+use crate::lean::{Address, ReplyBody, Transport};
 use crate::s3::S3Store;
 use crate::session::{SideOptions, connect_over};
 
@@ -39,7 +42,7 @@ type Answer = dyn Fn(&Asked) -> Option<Reply> + Send + Sync;
 /// Answers every request by a function. `None` never answers.
 #[derive(Clone)]
 pub(crate) struct Canned {
-    answer: Arc<Answer>,
+    says: Arc<Answer>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -51,7 +54,7 @@ impl std::fmt::Debug for Canned {
 
 impl Canned {
     pub(crate) fn new(answer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(answer), asked: Arc::default() }
+        Self { says: Arc::new(answer), asked: Arc::default() }
     }
 
     /// Always the same reply.
@@ -65,14 +68,54 @@ impl Canned {
         self.asked.lock().unwrap().clone()
     }
 
-    /// A store that is not Amazon's.
-    pub(crate) async fn store(&self) -> S3Store {
-        let options = SideOptions { endpoint_url: Some("http://127.0.0.1:1".into()), ..keys() };
-        self.store_with(&options).await
+    pub(crate) async fn store_with(&self, options: &SideOptions) -> S3Store {
+        self.connect(options).await.unwrap()
     }
 
-    pub(crate) async fn store_with(&self, options: &SideOptions) -> S3Store {
-        connect_over("bucket", options, SharedHttpClient::new(self.clone())).await.unwrap()
+    pub(crate) async fn connect(&self, options: &SideOptions) -> Result<S3Store, StoreError> {
+        let lean = |address: &Address, options: &SideOptions| match options.sdk_only {
+            true => Err("as asked".into()),
+            false => Ok(Transport::Canned(self.clone(), address.origin().clone())),
+        };
+        connect_over("bucket", options, SharedHttpClient::new(self.clone()), lean).await
+    }
+
+    async fn reply(&self, asked: Asked) -> http::Response<Bytes> {
+        self.asked.lock().unwrap().push(asked.clone());
+        let Some((status, headers, body)) = (self.says)(&asked) else {
+            std::future::pending::<()>().await;
+            unreachable!("never answered")
+        };
+        let mut response = http::Response::builder().status(status);
+        if !headers.iter().any(|(n, _)| *n == "content-length") {
+            response = response.header("content-length", body.len());
+        }
+        for (name, value) in headers {
+            // Latin-1, as old servers send it.
+            let bytes: Vec<u8> = value.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+            response = response.header(name, bytes);
+        }
+        let body = if asked.method == "HEAD" { Bytes::new() } else { Bytes::from(body) };
+        response.body(body).unwrap()
+    }
+
+    /// A request of the lean path. Its URI is completed, so that both paths ask alike.
+    pub(crate) async fn answer(
+        &self,
+        request: http::Request<Parcel>,
+        origin: &http::Uri,
+    ) -> http::Response<ReplyBody> {
+        let (head, body) = request.into_parts();
+        let headers = head.headers.iter();
+        let text = |value: &http::HeaderValue| String::from_utf8(value.as_bytes().to_vec()).unwrap();
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let asked = Asked {
+            method: head.method.to_string(),
+            uri: format!("{}{}", origin.to_string().trim_end_matches('/'), head.uri),
+            headers: headers.map(|(n, v)| (n.as_str().to_owned(), text(v))).collect(),
+            body,
+        };
+        self.reply(asked).await.map(|body| ReplyBody::Canned(body.into()))
     }
 }
 
@@ -103,22 +146,7 @@ impl HttpConnector for Canned {
                 headers: request.headers().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
                 body,
             };
-            this.asked.lock().unwrap().push(asked.clone());
-            let Some((status, headers, body)) = (this.answer)(&asked) else {
-                std::future::pending::<()>().await;
-                unreachable!("never answered")
-            };
-            let mut response = http::Response::builder().status(status);
-            if !headers.iter().any(|(n, _)| *n == "content-length") {
-                response = response.header("content-length", body.len());
-            }
-            for (name, value) in headers {
-                // Latin-1, as old servers send it.
-                let bytes: Vec<u8> = value.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
-                response = response.header(name, bytes);
-            }
-            let body = if asked.method == "HEAD" { SdkBody::empty() } else { SdkBody::from(body) };
-            let response = response.body(body).unwrap();
+            let response = this.reply(asked).await.map(SdkBody::from);
             Ok(HttpResponse::try_from(response).unwrap())
         })
     }

@@ -15,7 +15,7 @@ use longbow_core::port::WriteCondition;
 
 use crate::call::Call;
 
-const BUCKET_REGION: &str = "x-amz-bucket-region";
+pub(crate) const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// What was asked, for the classification and for the message.
 #[derive(Debug, Clone, Copy)]
@@ -59,15 +59,15 @@ impl About<'_> {
 
 /// The parts of an error reply that matter.
 #[derive(Debug, Clone, Copy, Default)]
-struct Reply<'a> {
-    status: u16,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
+pub(crate) struct Reply<'a> {
+    pub(crate) status: u16,
+    pub(crate) code: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
     /// Where the bucket is, as `x-amz-bucket-region` says.
-    bucket_region: Option<&'a str>,
-    request_id: Option<&'a str>,
-    delete_marker: bool,
-    body: &'a [u8],
+    pub(crate) bucket_region: Option<&'a str>,
+    pub(crate) request_id: Option<&'a str>,
+    pub(crate) delete_marker: bool,
+    pub(crate) body: &'a [u8],
 }
 
 /// Classifies a failed call.
@@ -114,15 +114,22 @@ pub(crate) fn bucket_region<E>(error: &SdkError<E, HttpResponse>) -> Option<Stri
     error.raw_response().and_then(|reply| reply.headers().get(BUCKET_REGION)).map(str::to_owned)
 }
 
+/// Credentials that are not to be had.
+pub(crate) fn credentials_fault(about: &About<'_>, error: &(dyn Error + 'static)) -> StoreError {
+    let text = format!("the credentials cannot be loaded or renewed: {}", chain(error));
+    about.fault(StoreErrorKind::Credentials, &text)
+}
+
 /// Faults without any reply.
-fn unsent(about: &About<'_>, error: &(dyn Error + 'static), otherwise: StoreErrorKind) -> StoreError {
-    let text = chain(error);
+pub(crate) fn unsent(
+    about: &About<'_>,
+    error: &(dyn Error + 'static),
+    otherwise: StoreErrorKind,
+) -> StoreError {
     if sources(error).any(|e| e.downcast_ref::<CredentialsError>().is_some()) {
-        return about.fault(
-            StoreErrorKind::Credentials,
-            &format!("the credentials cannot be loaded or renewed: {text}"),
-        );
+        return credentials_fault(about, error);
     }
+    let text = chain(error);
     let (kind, remedy) = match text.to_ascii_lowercase() {
         t if t.contains("certificate") => (
             StoreErrorKind::Permanent,
@@ -140,7 +147,8 @@ fn unsent(about: &About<'_>, error: &(dyn Error + 'static), otherwise: StoreErro
     about.fault(kind, &format!("no answer from {}: {text}{remedy}", about.place))
 }
 
-fn from_reply(about: &About<'_>, reply: &Reply<'_>) -> StoreError {
+/// Faults that a server told.
+pub(crate) fn from_reply(about: &About<'_>, reply: &Reply<'_>) -> StoreError {
     let kind = kind_of(about, reply);
     let code = reply.code.unwrap_or_default();
     let mut text = format!("{}: {} {}", about.subject(), reply.status, code).trim_end().to_owned();

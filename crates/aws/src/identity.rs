@@ -4,7 +4,7 @@
 //! words rather than by a request that hangs on an address that only EC2 has.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -97,7 +97,7 @@ pub(crate) async fn find(
     };
     match tokio::time::timeout(PATIENCE, provider.provide_credentials()).await {
         Ok(Ok(first)) => {
-            let found = Found { first: Mutex::new(Some(first)), provider };
+            let found = Found { first, left: AtomicUsize::new(CACHES), provider };
             Ok(Identity { provider: Some(SharedCredentialsProvider::new(found)), name: Some(name) })
         }
         Ok(Err(error)) => {
@@ -111,11 +111,15 @@ pub(crate) async fn find(
     }
 }
 
-/// A provider that hands out what was found at the start before it asks again, so that nobody has to log in
-/// twice.
+/// Who caches credentials: the SDK and the lean path.
+const CACHES: usize = 2;
+
+/// A provider that hands out what was found at the start, once to each that keeps it, before it asks again, so that
+/// nobody has to log in twice.
 #[derive(Debug)]
 struct Found {
-    first: Mutex<Option<Credentials>>,
+    first: Credentials,
+    left: AtomicUsize,
     provider: SharedCredentialsProvider,
 }
 
@@ -124,10 +128,10 @@ impl ProvideCredentials for Found {
     where
         Self: 'a,
     {
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match first {
-            Some(first) => future::ProvideCredentials::ready(provider::Result::Ok(first)),
-            None => self.provider.provide_credentials(),
+        let left = |left: usize| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => future::ProvideCredentials::ready(provider::Result::Ok(self.first.clone())),
+            Err(_) => self.provider.provide_credentials(),
         }
     }
 

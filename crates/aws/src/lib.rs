@@ -13,6 +13,7 @@ mod canned;
 mod endpoint;
 mod failure;
 mod identity;
+mod lean;
 mod replies;
 mod s3;
 mod session;

@@ -31,6 +31,7 @@ use longbow_core::port::StoreTraits;
 
 use crate::endpoint::{Endpoint, partition, path_style};
 use crate::identity::{self, Identity};
+use crate::lean::{Address, Pool, Signer, Transport};
 use crate::replies::SoundReplies;
 use crate::s3::{Clients, S3Store, Writing};
 
@@ -70,8 +71,11 @@ pub struct SideOptions {
     pub stall_timeout: Duration,
     /// For the server to put together an upload or to copy an object itself.
     pub server_side_timeout: Duration,
-    /// Most connections to the store at once; unlimited by default, as the engine limits its requests.
+    /// Most connections to the store at once; unlimited by default, as the engine limits its requests. A limit sends all
+    /// requests through the SDK.
     pub max_connections: Option<usize>,
+    /// Send all requests through the SDK: for comparison, and in trouble.
+    pub sdk_only: bool,
 }
 
 impl Default for SideOptions {
@@ -94,6 +98,7 @@ impl Default for SideOptions {
             stall_timeout: Duration::from_secs(30),
             server_side_timeout: Duration::from_secs(900),
             max_connections: None,
+            sdk_only: false,
         }
     }
 }
@@ -115,15 +120,15 @@ impl std::fmt::Debug for SideOptions {
 /// that it takes [`S3Store::check`] to know whether the bucket answers. Must be called on the runtime that the
 /// store is used on.
 pub async fn connect(bucket: &str, options: &SideOptions) -> Result<S3Store, StoreError> {
-    let http = http_client(options)?;
-    connect_over(bucket, options, http).await
+    connect_over(bucket, options, http_client(options)?, wire_to).await
 }
 
-/// The same over a given HTTP client.
+/// The same over a given HTTP client, and over what is made of an address for the lean path.
 pub(crate) async fn connect_over(
     bucket: &str,
     options: &SideOptions,
     http: SharedHttpClient,
+    lean: impl Fn(&Address, &SideOptions) -> Result<Transport, String>,
 ) -> Result<S3Store, StoreError> {
     if options.encryption == Some(Encryption::Other) {
         let text = "only SSE-S3 and SSE-KMS can be asked for";
@@ -137,6 +142,7 @@ pub(crate) async fn connect_over(
     let region = stated.clone().unwrap_or_else(default_region);
     let provider_config = provider_config.with_region(Some(region.clone()));
     let Identity { provider, name } = identity::find(options, &provider_config, &region).await?;
+    let signing = provider.clone();
 
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
@@ -172,9 +178,37 @@ pub(crate) async fn connect_over(
         && there != region.as_ref()
     {
         tracing::debug!(bucket, region = there, "the bucket is in another region than configured");
-        store = parts.store(&Region::new(there), amazon, name);
+        region = Region::new(there);
+        store = parts.store(&region, amazon, name);
     }
-    Ok(store)
+    let endpoint = endpoint.as_ref().map(|endpoint| format!("{}/", endpoint.url));
+    let found =
+        Address::find(bucket, region.as_ref(), parts.path_style(), endpoint.as_deref(), &config).await;
+    match found.and_then(|address| Ok((lean(&address, options)?, address))) {
+        Ok((transport, address)) => {
+            let signer = Signer::new(signing, &address.region, &address.service);
+            Ok(store.with_lean(signer, address, transport))
+        }
+        Err(why) => {
+            tracing::debug!(bucket, "all requests go by the SDK: {why}");
+            Ok(store)
+        }
+    }
+}
+
+/// Connections of the lean path, where nothing stands between.
+fn wire_to(address: &Address, options: &SideOptions) -> Result<Transport, String> {
+    if Transport::is_proxied(address.origin()) {
+        return Err("a proxy is set in the environment".into());
+    }
+    if options.sdk_only {
+        return Err("the lean path is switched off".into());
+    }
+    if options.max_connections.is_some() {
+        return Err("the number of connections is limited".into());
+    }
+    let pool = Pool::new(address.origin().clone(), options.connect_timeout).map_err(|e| e.to_string())?;
+    Ok(Transport::Wire(pool.into()))
 }
 
 fn internal(error: impl std::fmt::Display) -> StoreError {
@@ -264,15 +298,23 @@ impl Parts<'_> {
         S3Store::new(self.clients(region), traits, (region.to_string(), place), options, writing)
     }
 
+    fn path_style(&self) -> bool {
+        self.options.path_style.unwrap_or_else(|| path_style(self.bucket, self.endpoint))
+    }
+
     fn clients(&self, region: &Region) -> Clients {
         let options = self.options;
         let stalled = StalledStreamProtectionConfig::enabled().grace_period(options.stall_timeout).build();
         // A bucket of tokens shared by the whole client would run dry in a storm of 503s and then fail every
         // request at once; the engine's own limits do the slowing down.
         let retries = RetryPartition::custom("longbow").token_bucket(TokenBucket::unlimited()).build();
-        let path_style = options.path_style.unwrap_or_else(|| path_style(self.bucket, self.endpoint));
+        let path_style = self.path_style();
+        // A path without a slash at its end would run into the bucket's name.
+        let endpoint = self.endpoint.map(|endpoint| format!("{}/", endpoint.url));
         let base = || {
-            Builder::from(self.config)
+            let mut builder = Builder::from(self.config);
+            builder.set_endpoint_url(endpoint.clone().or(self.config.endpoint_url().map(str::to_owned)));
+            builder
                 .region(region.clone())
                 .force_path_style(path_style)
                 .use_arn_region(true)

@@ -43,3 +43,11 @@ async fn seaweedfs_keeps_the_contract() {
 async fn ministack_keeps_the_contract() {
     keeps_the_contract(servers::ministack(), Quirks::ministack(), MINISTACK_IS_WRONG).await;
 }
+
+/// What the lean path leaves to the SDK, the SDK must do as well.
+#[tokio::test]
+async fn both_keep_the_contract_by_the_sdk_alone() {
+    let (seaweedfs, ministack) = (servers::seaweedfs(), servers::ministack());
+    keeps_the_contract(seaweedfs.map(Server::by_the_sdk), Quirks::seaweedfs(), SEAWEEDFS_IS_WRONG).await;
+    keeps_the_contract(ministack.map(Server::by_the_sdk), Quirks::ministack(), MINISTACK_IS_WRONG).await;
+}

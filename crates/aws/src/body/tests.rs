@@ -1,9 +1,23 @@
 //! Tests of `body`.
 
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::SdkBody;
+use bytes::Bytes;
+use http_body::{Body as _, Frame};
+use longbow_core::failure::{StoreError, StoreErrorKind};
+use longbow_core::object::ObjectKey;
+use longbow_core::port::PutBody;
+use tokio::time::Instant;
+
+use super::outgoing::MOST_AT_ONCE;
 use super::*;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+
+const LIMITS: Limits = Limits { stall: Duration::from_secs(30), answer: Duration::from_secs(60) };
 
 fn frames(texts: &[&'static str]) -> Vec<Result<Bytes, StoreError>> {
     texts.iter().map(|t| Ok(Bytes::from_static(t.as_bytes()))).collect()
@@ -25,7 +39,7 @@ async fn send(body: PutBody) -> (Vec<u8>, Result<(), Option<StoreErrorKind>>) {
     };
     let arrived = Mutex::new(Vec::new());
     let outcome = awaiting
-        .answer(Duration::from_secs(60), async {
+        .answer(LIMITS, async {
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(drop)?;
                 arrived.lock().unwrap().extend_from_slice(&frame.into_data().unwrap());
@@ -37,7 +51,7 @@ async fn send(body: PutBody) -> (Vec<u8>, Result<(), Option<StoreErrorKind>>) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(())) => Err(None),
         Err(Unanswered::Source(error)) => Err(Some(error.kind)),
-        Err(Unanswered::Silence(_)) => panic!("silence"),
+        Err(_) => panic!("silence"),
     };
     (arrived.into_inner().unwrap(), outcome)
 }
@@ -73,28 +87,36 @@ async fn a_wrong_length_is_an_error() {
 
 #[tokio::test]
 async fn the_length_is_known_to_the_connection() {
-    let (mut body, _) = Outgoing::new(streamed(5, frames(&["ab", "cde"]))).await.unwrap().split();
-    assert_eq!((body.content_length(), body.is_end_stream()), (Some(5), false));
+    let five = || async { Outgoing::new(streamed(5, frames(&["ab", "cde"]))).await.unwrap() };
+    let (mut body, _) = five().await.split();
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(5), false));
     body.frame().await.unwrap().unwrap();
-    assert_eq!((body.content_length(), body.is_end_stream()), (Some(3), false));
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
     body.frame().await.unwrap().unwrap();
     assert!(body.is_end_stream());
+    let (mut body, _) = five().await.split_for_sdk();
+    assert_eq!((body.content_length(), body.is_end_stream()), (Some(5), false));
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(body.content_length(), Some(3));
 }
 
 #[tokio::test]
 async fn only_kept_bodies_can_be_sent_again() {
-    let (body, _) = Outgoing::new(streamed(2, frames(&["ab"]))).await.unwrap().split();
-    assert!(body.try_clone().is_none());
-    let (body, _) = Outgoing::new(PutBody::Kept(vec![Bytes::from_static(b"ab")])).await.unwrap().split();
-    let again = body.try_clone().unwrap();
+    let passing = Outgoing::new(streamed(2, frames(&["ab"]))).await.unwrap();
+    assert!(passing.again().is_none());
+    assert!(passing.split_for_sdk().0.try_clone().is_none());
+    let kept = Outgoing::new(PutBody::Kept(vec![Bytes::from_static(b"ab")])).await.unwrap();
+    let (again, _) = kept.again().unwrap().split();
+    assert_eq!(again.collect().await.unwrap().to_bytes(), "ab");
+    let again = kept.split_for_sdk().0.try_clone().unwrap();
     assert_eq!(again.collect().await.unwrap().to_bytes(), "ab");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn silence_after_the_last_byte_is_limited() {
-    let (slow, limit) = (Duration::from_millis(200), Duration::from_millis(40));
+    let slow = Duration::from_secs(500);
     let stream = Box::pin(stream::once(async move {
-        // Longer than the limit: bytes that are slow to come are not silence.
+        // Longer than any limit: bytes that are slow to come are not silence.
         tokio::time::sleep(slow).await;
         Ok(Bytes::from_static(b"ab"))
     }));
@@ -102,13 +124,56 @@ async fn silence_after_the_last_byte_is_limited() {
     let (mut body, awaiting) = outgoing.split();
     let begun = Instant::now();
     let outcome = awaiting
-        .answer(limit, async {
+        .answer(LIMITS, async {
             while body.frame().await.is_some() {}
             std::future::pending::<Result<(), ()>>().await
         })
         .await;
-    assert!(matches!(outcome, Err(Unanswered::Silence(_))));
-    assert!(begun.elapsed() >= slow + limit);
+    assert!(matches!(outcome, Err(Unanswered::Silence(limit)) if limit == LIMITS.answer));
+    let passed = begun.elapsed();
+    assert!(passed >= slow + LIMITS.answer && passed < slow + LIMITS.answer * 2, "{passed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_bytes_is_given_up() {
+    let outgoing = Outgoing::new(streamed(5, frames(&["ab", "cde"]))).await.unwrap();
+    let (mut body, awaiting) = outgoing.split();
+    let begun = Instant::now();
+    let outcome = awaiting
+        .answer(LIMITS, async {
+            // Slow, but not still: the first frame is taken just in time.
+            tokio::time::sleep(LIMITS.stall / 2).await;
+            body.frame().await;
+            std::future::pending::<Result<(), ()>>().await
+        })
+        .await;
+    assert!(matches!(outcome, Err(Unanswered::Stalled(limit)) if limit == LIMITS.stall));
+    let passed = begun.elapsed();
+    assert!(passed >= LIMITS.stall * 3 / 2 && passed <= LIMITS.stall * 3, "{passed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_stands_still_is_given_up() {
+    let limit = Duration::from_secs(30);
+    // Three frames that come just in time, and then nothing.
+    let sent = stream::iter(0..3)
+        .then(move |_| async move {
+            tokio::time::sleep(limit - Duration::from_secs(1)).await;
+            Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"ab")))
+        })
+        .chain(stream::pending());
+    let body = http_body_util::StreamBody::new(Box::pin(sent));
+    let mut read = reading(body, 9, Some(limit), "b".into(), ObjectKey::from("k"));
+    for _ in 0..3 {
+        assert_eq!(read.next().await.unwrap().unwrap(), "ab");
+        // The reader's own pauses are not the server's.
+        tokio::time::sleep(limit * 2).await;
+    }
+    let begun = Instant::now();
+    let error = read.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Transient);
+    assert!(error.message.contains("nothing came for 30 seconds after 6 of 9 bytes"), "{}", error.message);
+    assert!(begun.elapsed() >= limit && begun.elapsed() <= limit * 2);
 }
 
 #[tokio::test]
@@ -119,7 +184,8 @@ async fn a_read_gives_what_was_announced_or_an_error() {
     ) -> (String, Option<StoreErrorKind>) {
         let frames = sent.into_iter().map(|f| f.map(|t| Frame::data(Bytes::from_static(t.as_bytes()))));
         let body = http_body_util::StreamBody::new(stream::iter(frames.collect::<Vec<_>>()));
-        let mut stream = reading(SdkBody::from_body_1_x(body), length, "b".into(), ObjectKey::from("k"));
+        let mut stream =
+            reading(SdkBody::from_body_1_x(body), length, None, "b".into(), ObjectKey::from("k"));
         let mut text = String::new();
         while let Some(frame) = stream.next().await {
             match frame {

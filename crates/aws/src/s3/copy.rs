@@ -9,7 +9,7 @@ use longbow_core::object::{ETag, ObjectKey};
 use longbow_core::port::{ByteRange, CopyRequest, UploadId, WriteCondition, Written};
 use percent_encoding::utf8_percent_encode;
 
-use super::get::header;
+use super::get::range_header;
 use super::head::check_key;
 use super::put::part_number;
 use super::{S3Store, condition_headers};
@@ -101,7 +101,7 @@ impl S3Store {
             .upload_id(&upload.0)
             .part_number(part_number(&about, number)?)
             .copy_source(copy_source(source))
-            .copy_source_range(header(&about, range)?)
+            .copy_source_range(range_header(&about, range)?)
             .set_copy_source_if_match(source.pin.etag.as_ref().map(ETag::quoted))
             .set_request_payer(self.payer.clone())
             .set_expected_bucket_owner(self.owner.clone())

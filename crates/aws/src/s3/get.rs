@@ -3,7 +3,6 @@
 //! Nothing that a reply states is taken on trust: tag, range and length must be what was asked for before the
 //! first byte is passed on, since there are stores that ignore `If-Match` or `Range`.
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::{ETag, ObjectKey};
@@ -24,7 +23,12 @@ impl S3Store {
     ) -> Result<ObjectBody, StoreError> {
         let about = self.about(Call::GetObject, Some(key));
         check_key(&about, key)?;
-        let range = request.range.map(|range| header(&about, range)).transpose()?;
+        if let Some(lean) = &self.lean
+            && let Some(body) = lean.get(&about, &self.bucket, key, request).await?
+        {
+            return Ok(body);
+        }
+        let range = request.range.map(|range| range_header(&about, range)).transpose()?;
         let checksums = request.checksums && range.is_none();
         let mut answer = self
             .clients
@@ -44,31 +48,42 @@ impl S3Store {
         let mut head = head_of_get(&mut answer);
         head.parts = None;
         check_pin(&about, &request.pin, head.etag.as_ref(), head.version.as_ref())?;
-        let length = check_extent(&about, request.range, &answer)?;
+        let extent = Extent {
+            length: answer.content_length.and_then(|n| u64::try_from(n).ok()),
+            range: answer.content_range.as_deref(),
+        };
+        let length = check_extent(&about, request.range, &extent)?;
         if request.range.is_none() {
             head.size = length;
         }
-        let stream = reading(answer.body.into_inner(), length, self.bucket.clone(), key.clone());
+        let stream = reading(answer.body.into_inner(), length, None, self.bucket.clone(), key.clone());
         Ok(ObjectBody { head, length, stream })
     }
 }
 
 /// The header `Range` (RFC 9110, section 14.1.2: both ends are included).
-pub(super) fn header(about: &About<'_>, range: ByteRange) -> Result<String, StoreError> {
+pub(crate) fn range_header(about: &About<'_>, range: ByteRange) -> Result<String, StoreError> {
     let last = range.length.checked_sub(1).and_then(|n| range.start.checked_add(n));
     let last =
         last.ok_or_else(|| about.fault(StoreErrorKind::Permanent, "the range is empty or too long"))?;
     Ok(format!("bytes={}-{last}", range.start))
 }
 
+/// What a reply says of the bytes that follow.
+pub(crate) struct Extent<'a> {
+    /// `Content-Length`.
+    pub(crate) length: Option<u64>,
+    /// `Content-Range`.
+    pub(crate) range: Option<&'a str>,
+}
+
 /// How many bytes follow, if they are those that were asked for.
-fn check_extent(
+pub(crate) fn check_extent(
     about: &About<'_>,
     asked: Option<ByteRange>,
-    answer: &GetObjectOutput,
+    answer: &Extent<'_>,
 ) -> Result<u64, StoreError> {
-    let stated = answer.content_length.and_then(|n| u64::try_from(n).ok());
-    let sent = answer.content_range.as_deref();
+    let (stated, sent) = (answer.length, answer.range);
     let Some(asked) = asked else {
         if let Some(sent) = sent {
             // A reply cut short by something in between that keeps the rest for later requests.
@@ -128,20 +143,13 @@ mod tests {
     const ABOUT: About<'static> =
         About { call: Call::GetObject, bucket: "b", region: "r", place: "there", key: None, condition: None };
 
-    fn answer(length: Option<i64>, range: Option<&str>) -> GetObjectOutput {
-        GetObjectOutput::builder()
-            .set_content_length(length)
-            .set_content_range(range.map(str::to_owned))
-            .build()
-    }
-
     fn extent(
         asked: Option<(u64, u64)>,
-        length: Option<i64>,
+        length: Option<u64>,
         range: Option<&str>,
     ) -> Result<u64, StoreErrorKind> {
         let asked = asked.map(|(start, length)| ByteRange { start, length });
-        check_extent(&ABOUT, asked, &answer(length, range)).map_err(|e| e.kind)
+        check_extent(&ABOUT, asked, &Extent { length, range }).map_err(|e| e.kind)
     }
 
     #[test]
@@ -169,8 +177,8 @@ mod tests {
 
     #[test]
     fn ranges_include_both_ends() {
-        assert_eq!(header(&ABOUT, ByteRange { start: 5, length: 10 }).unwrap(), "bytes=5-14");
-        assert!(header(&ABOUT, ByteRange { start: 5, length: 0 }).is_err());
-        assert!(header(&ABOUT, ByteRange { start: u64::MAX, length: 2 }).is_err());
+        assert_eq!(range_header(&ABOUT, ByteRange { start: 5, length: 10 }).unwrap(), "bytes=5-14");
+        assert!(range_header(&ABOUT, ByteRange { start: 5, length: 0 }).is_err());
+        assert!(range_header(&ABOUT, ByteRange { start: u64::MAX, length: 2 }).is_err());
     }
 }

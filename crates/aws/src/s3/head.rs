@@ -41,6 +41,13 @@ impl S3Store {
     ) -> Result<Headers, StoreError> {
         let about = self.about(Call::HeadObject, Some(key));
         check_key(&about, key)?;
+        if let (Some(lean), None) = (&self.lean, part)
+            && let Some((mut head, _)) = lean.head(&about, key, request).await?
+        {
+            check_pin(&about, &request.pin, head.etag.as_ref(), head.version.as_ref())?;
+            head.parts = None;
+            return Ok(Headers { head, whole_unknown: false });
+        }
         let part_number = part
             .map(i32::try_from)
             .transpose()
@@ -91,7 +98,7 @@ pub(super) fn check_key(about: &About<'_>, key: &ObjectKey) -> Result<(), StoreE
 }
 
 /// Whether the reply is about the object that was pinned: there are stores that ignore `If-Match`.
-pub(super) fn check_pin(
+pub(crate) fn check_pin(
     about: &About<'_>,
     pin: &ReadPin,
     tag: Option<&ETag>,

@@ -6,7 +6,7 @@
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use longbow_core::failure::{StoreError, StoreErrorKind};
-use longbow_core::object::{ObjectKey, ObjectMeta, Prefix};
+use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp};
 use longbow_core::port::ListPage;
 
 use super::S3Store;
@@ -17,6 +17,52 @@ use crate::failure::{About, translate};
 /// Keys a page: the most that S3 gives.
 pub(super) const PAGE: i32 = 1000;
 
+/// A page as it was sent, before anything is believed.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// Keys are encoded for URLs.
+    pub(crate) encoded: bool,
+    /// Whether more follow, if that is said.
+    pub(crate) truncated: Option<bool>,
+    /// Where they follow.
+    pub(crate) next: Option<String>,
+    pub(crate) entries: Vec<Listed>,
+}
+
+/// One entry of a page.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) key: Option<String>,
+    pub(crate) size: Option<u64>,
+    pub(crate) etag: Option<ETag>,
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) storage_class: Option<Box<str>>,
+}
+
+impl From<ListObjectsV2Output> for Page {
+    fn from(answer: ListObjectsV2Output) -> Self {
+        Self {
+            encoded: answer.encoding_type == Some(EncodingType::Url),
+            truncated: answer.is_truncated,
+            next: answer.next_continuation_token,
+            entries: answer.contents.unwrap_or_default().into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Object> for Listed {
+    fn from(entry: Object) -> Self {
+        let class = entry.storage_class.as_ref().and_then(|class| storage_class(class.as_str()));
+        Self {
+            size: entry.size.and_then(|n| u64::try_from(n).ok()),
+            etag: etag(entry.e_tag.as_deref()),
+            modified: entry.last_modified.as_ref().and_then(timestamp),
+            storage_class: class.map(Into::into),
+            key: entry.key,
+        }
+    }
+}
+
 impl S3Store {
     pub(super) async fn list_page(
         &self,
@@ -25,6 +71,11 @@ impl S3Store {
         most: i32,
     ) -> Result<ListPage, StoreError> {
         let about = self.about(Call::ListObjects, None);
+        if let Some(lean) = &self.lean
+            && let Some(page) = lean.list(&about, prefix, page, most).await?
+        {
+            return Ok(page);
+        }
         let text = Some(prefix.as_str()).filter(|p| !p.is_empty());
         let answer = self
             .clients
@@ -41,20 +92,20 @@ impl S3Store {
             .send()
             .await
             .map_err(|error| translate(&about, error))?;
-        read_page(&about, prefix, page, answer)
+        read_page(&about, prefix, page, answer.into())
     }
 }
 
-fn read_page(
+/// Takes a page that can be whole.
+pub(crate) fn read_page(
     about: &About<'_>,
     prefix: &Prefix,
     asked: Option<&str>,
-    answer: ListObjectsV2Output,
+    answer: Page,
 ) -> Result<ListPage, StoreError> {
     let incomplete = |text: &str| about.fault(StoreErrorKind::Transient, text);
-    let encoded = answer.encoding_type == Some(EncodingType::Url);
-    let entries = answer.contents.unwrap_or_default();
-    let next = match (answer.is_truncated, answer.next_continuation_token) {
+    let Page { encoded, truncated, next, entries } = answer;
+    let next = match (truncated, next) {
         (Some(true), Some(token)) if Some(token.as_str()) == asked => {
             return Err(incomplete("the page names itself as the next one: the listing would never end"));
         }
@@ -82,7 +133,7 @@ fn read_entry(
     about: &About<'_>,
     prefix: &Prefix,
     encoded: bool,
-    entry: Object,
+    entry: Listed,
 ) -> Result<ObjectMeta, StoreError> {
     let unreadable = |text: &str| about.fault(StoreErrorKind::Transient, text);
     let text = entry.key.ok_or_else(|| unreadable("the page holds an entry without a key"))?;
@@ -91,21 +142,9 @@ fn read_entry(
         let text = format!("the page holds the key {key}, which does not begin with {:?}", prefix.as_str());
         return Err(unreadable(&text));
     }
-    let size = entry
-        .size
-        .and_then(|n| u64::try_from(n).ok())
-        .ok_or_else(|| unreadable(&format!("the page gives no size for {key}")))?;
-    Ok(ObjectMeta {
-        size,
-        etag: etag(entry.e_tag.as_deref()),
-        modified: entry.last_modified.as_ref().and_then(timestamp),
-        storage_class: entry
-            .storage_class
-            .as_ref()
-            .and_then(|class| storage_class(class.as_str()))
-            .map(Into::into),
-        key,
-    })
+    let size = entry.size.ok_or_else(|| unreadable(&format!("the page gives no size for {key}")))?;
+    let Listed { etag, modified, storage_class, .. } = entry;
+    Ok(ObjectMeta { size, etag, modified, storage_class, key })
 }
 
 /// Undoes `encoding-type=url` once: `%XX` is a byte, `+` a space (a plus arrives as `%2B`).
@@ -158,7 +197,7 @@ mod tests {
     }
 
     fn read(answer: ListObjectsV2Output, prefix: &str) -> Result<ListPage, StoreError> {
-        read_page(&ABOUT, &Prefix::raw(prefix), Some("t0"), answer)
+        read_page(&ABOUT, &Prefix::raw(prefix), Some("t0"), answer.into())
     }
 
     #[test]

@@ -23,9 +23,15 @@ use longbow_core::port::{
 };
 use longbow_core::transfer::PartPlan;
 
+use crate::body::Limits;
 use crate::call::Call;
 use crate::failure::About;
+use crate::lean::{Address, Lean, Signer, Transport};
 use crate::session::SideOptions;
+
+pub(crate) use get::{Extent, check_extent, range_header};
+pub(crate) use head::check_pin;
+pub(crate) use list::{Listed, Page, read_page};
 
 /// The SDK's clients of one side. They share connections and credentials and differ in patience.
 #[derive(Debug, Clone)]
@@ -46,7 +52,7 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
+    pub(crate) fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
         match &self.encryption {
             Some(Encryption::S3) => (Some(ServerSideEncryption::Aes256), None),
             Some(Encryption::Kms { key }) => (Some(ServerSideEncryption::AwsKms), key.clone()),
@@ -66,7 +72,8 @@ pub struct S3Store {
     writing: Writing,
     payer: Option<RequestPayer>,
     owner: Option<String>,
-    answer_timeout: std::time::Duration,
+    limits: Limits,
+    lean: Option<Arc<Lean>>,
 }
 
 impl S3Store {
@@ -86,8 +93,24 @@ impl S3Store {
             writing,
             payer: options.requester_pays.then_some(RequestPayer::Requester),
             owner: options.expected_bucket_owner.clone(),
-            answer_timeout: options.read_timeout,
+            limits: Limits { stall: options.stall_timeout, answer: options.read_timeout },
+            lean: None,
         }
+    }
+
+    /// Makes the requests that every object costs by the lean path.
+    pub(crate) fn with_lean(mut self, signer: Signer, address: Address, transport: Transport) -> Self {
+        self.lean = Some(Arc::new(Lean {
+            address,
+            signer,
+            transport,
+            answer: self.limits.answer,
+            stall: self.limits.stall,
+            owner: self.owner.clone(),
+            pays: self.payer.is_some(),
+            writing: self.writing.clone(),
+        }));
+        self
     }
 
     /// Whether the bucket is there and can be listed, by one cheap request; for the start of a run, where a wrong
@@ -134,7 +157,7 @@ impl S3Store {
 }
 
 /// `If-Match` and `If-None-Match` of a write.
-fn condition_headers(condition: &WriteCondition) -> (Option<String>, Option<String>) {
+pub(crate) fn condition_headers(condition: &WriteCondition) -> (Option<String>, Option<String>) {
     match condition {
         WriteCondition::Always => (None, None),
         WriteCondition::Absent => (None, Some("*".to_owned())),

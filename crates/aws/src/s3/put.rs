@@ -1,7 +1,5 @@
 //! Writing an object whole, and sending a part: the two requests with bodies.
 
-use std::time::Duration;
-
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -15,9 +13,10 @@ use crate::attributes::{
     ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, tagging, version, with_attributes,
     with_expires,
 };
-use crate::body::{Awaiting, Outgoing, Unanswered};
+use crate::body::{Awaiting, Limits, Outgoing};
 use crate::call::Call;
 use crate::failure::{About, translate};
+use crate::lean::Sent;
 
 impl S3Store {
     pub(super) async fn put_object(
@@ -28,9 +27,15 @@ impl S3Store {
     ) -> Result<Written, StoreError> {
         let about = self.about_write(Call::PutObject, key, &request.condition);
         check_key(&about, key)?;
-        let outgoing = Outgoing::new(body).await?;
+        let mut outgoing = Outgoing::new(body).await?;
+        if let Some(lean) = &self.lean {
+            match lean.put(&about, key, outgoing, request).await? {
+                Sent::Done(written) => return Ok(written),
+                Sent::AskSdk(same) => outgoing = same,
+            }
+        }
         let length = content_length(&about, outgoing.length)?;
-        let (body, awaiting) = outgoing.split();
+        let (body, awaiting) = outgoing.split_for_sdk();
         let (if_match, if_none_match) = condition_headers(&request.condition);
         let (server_side, kms_key) = self.writing.encryption();
         let sums = ChecksumTexts::from(&request.checksums);
@@ -56,7 +61,7 @@ impl S3Store {
             .set_expected_bucket_owner(self.owner.clone());
         let call = with_attributes!(call, &request.attributes).customize().disable_payload_signing();
         let call = with_expires(call, &request.attributes);
-        let answer = answered(&about, awaiting, self.answer_timeout, call.send()).await?;
+        let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         let tag = etag(answer.e_tag());
         Ok(Written {
             version: version(answer.version_id),
@@ -86,9 +91,19 @@ impl S3Store {
         request: &PartRequest,
     ) -> Result<Written, StoreError> {
         let about = self.about(Call::UploadPart, Some(key));
-        let outgoing = Outgoing::new(body).await?;
+        let number = part_number(&about, request.number)?;
+        let mut outgoing = Outgoing::new(body).await?;
+        if let Some(lean) = &self.lean {
+            match lean.put_part(&about, key, upload, outgoing, request).await? {
+                // A part's checksum says nothing of the whole object.
+                Sent::Done(written) => {
+                    return Ok(Written { version: None, checksums: Default::default(), ..written });
+                }
+                Sent::AskSdk(same) => outgoing = same,
+            }
+        }
         let length = content_length(&about, outgoing.length)?;
-        let (body, awaiting) = outgoing.split();
+        let (body, awaiting) = outgoing.split_for_sdk();
         let call = self
             .clients
             .upload
@@ -96,7 +111,7 @@ impl S3Store {
             .bucket(&*self.bucket)
             .key(key.as_str())
             .upload_id(&upload.0)
-            .part_number(part_number(&about, request.number)?)
+            .part_number(number)
             .body(ByteStream::new(body))
             .content_length(length)
             .set_content_md5(request.md5.as_ref().map(Md5::to_base64))
@@ -104,7 +119,7 @@ impl S3Store {
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .disable_payload_signing();
-        let answer = answered(&about, awaiting, self.answer_timeout, call.send()).await?;
+        let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         Ok(Written {
             etag: etag(answer.e_tag()),
             version: None,
@@ -132,18 +147,14 @@ fn content_length(about: &About<'_>, length: u64) -> Result<i64, StoreError> {
 async fn answered<T, E>(
     about: &About<'_>,
     awaiting: Awaiting,
-    limit: Duration,
+    limits: Limits,
     send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 ) -> Result<T, StoreError>
 where
     E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    match awaiting.answer(limit, send).await {
+    match awaiting.answer(limits, send).await {
         Ok(outcome) => outcome.map_err(|error| translate(about, error)),
-        Err(Unanswered::Source(error)) => Err(error),
-        Err(Unanswered::Silence(limit)) => Err(about.fault(
-            StoreErrorKind::Transient,
-            &format!("no answer within {} seconds of the last byte", limit.as_secs()),
-        )),
+        Err(unanswered) => Err(unanswered.into_error(about)),
     }
 }

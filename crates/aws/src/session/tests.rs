@@ -1,6 +1,5 @@
 //! Tests of `session`.
 
-use aws_sdk_s3::config::SharedHttpClient;
 use longbow_core::object::{ObjectKey, Prefix};
 use longbow_core::port::{HeadRequest, ObjectStore as _};
 
@@ -36,17 +35,23 @@ async fn amazons_buckets_are_found_in_their_own_region() {
 
 #[tokio::test]
 async fn other_stores_are_not_asked_for_a_region() {
-    let canned = Canned::always(200, &[], LIST);
-    let options =
-        SideOptions { endpoint_url: Some("http://127.0.0.1:9/base/".into()), region: None, ..keys() };
-    let store = canned.store_with(&options).await;
-    store.check().await.unwrap();
-    let asked = canned.asked();
-    assert_eq!(asked.len(), 1);
-    assert!(asked[0].uri.starts_with("http://127.0.0.1:9/base/bucket"), "{}", asked[0].uri);
-    assert_eq!(store.traits().name, "s3://bucket at http://127.0.0.1:9/base");
-    assert!(!store.traits().amazon);
-    assert_eq!(store.traits().order, None);
+    for (url, sdk_only) in [
+        ("http://127.0.0.1:9/base/", false),
+        ("http://127.0.0.1:9/base", false),
+        ("http://127.0.0.1:9/base/", true),
+        ("http://127.0.0.1:9/base", true),
+    ] {
+        let canned = Canned::always(200, &[], LIST);
+        let options = SideOptions { endpoint_url: Some(url.into()), region: None, sdk_only, ..keys() };
+        let store = canned.store_with(&options).await;
+        store.check().await.unwrap();
+        let asked = canned.asked();
+        assert_eq!(asked.len(), 1);
+        assert!(asked[0].uri.starts_with("http://127.0.0.1:9/base/bucket"), "{}", asked[0].uri);
+        assert_eq!(store.traits().name, "s3://bucket at http://127.0.0.1:9/base");
+        assert!(!store.traits().amazon);
+        assert_eq!(store.traits().order, None);
+    }
 }
 
 #[tokio::test]
@@ -99,8 +104,7 @@ async fn only_sides_with_one_identity_in_one_realm_copy_to_each_other() {
 #[tokio::test]
 async fn missing_credentials_are_told_at_once_and_in_words() {
     async fn refusal(options: SideOptions) -> StoreError {
-        let http = SharedHttpClient::new(Canned::new(|_| None));
-        connect_over("bucket", &options, http).await.map(drop).unwrap_err()
+        Canned::new(|_| None).connect(&options).await.map(drop).unwrap_err()
     }
     let here = || SideOptions { endpoint_url: Some("http://127.0.0.1:9".into()), ..SideOptions::default() };
     for options in [

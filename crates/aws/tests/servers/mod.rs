@@ -9,12 +9,13 @@ pub(crate) struct Server {
     /// What the messages call it.
     pub(crate) name: &'static str,
     url: String,
+    sdk_only: bool,
 }
 
 /// A server, or the reason why the test is skipped on the terminal.
 fn server(name: &'static str, variable: &str) -> Option<Server> {
     match std::env::var(variable) {
-        Ok(url) if !url.is_empty() => Some(Server { name, url }),
+        Ok(url) if !url.is_empty() => Some(Server { name, url, sdk_only: false }),
         _ => {
             eprintln!("skipped on {name}: {variable} does not name a running server (tests/run sets it)");
             None
@@ -45,8 +46,14 @@ impl Server {
             endpoint_url: Some(self.url.clone()),
             access_key: variable("LONGBOW_TEST_ACCESS_KEY"),
             secret_key: variable("LONGBOW_TEST_SECRET_KEY"),
+            sdk_only: self.sdk_only,
             ..SideOptions::default()
         }
+    }
+
+    /// The same server, asked by the SDK alone.
+    pub(crate) fn by_the_sdk(self) -> Self {
+        Self { sdk_only: true, ..self }
     }
 
     /// A bucket that may not exist.
