@@ -32,8 +32,9 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 /// connection cannot be sent again.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Most bytes that one read takes. Frames are as large as reads, so that large objects need few of them.
-const READ_BUFFER: usize = 1 << 20;
+/// Most bytes that one read takes. Frames are as large as reads, so that large objects need few of them; beyond this size the
+/// allocator gives each buffer back to the system and clears a new one, which costs more than the reads saved, and memory.
+const READ_BUFFER: usize = 256 << 10;
 
 /// Why a request was not answered.
 pub(crate) struct Unanswered {

@@ -23,7 +23,7 @@ use crate::executor::Stopped;
 use crate::plan::{KEEP_UP_TO, Planned, source_failure};
 
 /// Memory that a streamed body takes at most: frames in flight on both sides.
-pub(crate) const STREAM_MEMORY: u64 = 3 << 20;
+pub(crate) const STREAM_MEMORY: u64 = 2 << 20;
 /// Bodies up to this size may be kept for a second attempt.
 const KEEP_FOR_RETRY: u64 = 64 << 20;
 
