@@ -1,13 +1,27 @@
 //! Jobs: what is to be copied, how that is written down, and what becomes of it.
 
+mod batch;
 mod copy_job;
 mod disposition;
+mod event;
+mod eventbridge;
+mod legacy;
 mod message;
+mod notification;
 mod outcome;
 mod record;
+mod sequencer;
+mod sns;
 
+pub use batch::{BatchLimits, Batcher, UnsendableJob, unsent};
 pub use copy_job::{CopyJob, Observation, SourceVersion, TransferId};
 pub use disposition::{AttemptsPolicy, Disposition, decide};
-pub use message::{MessageError, decode, encode};
+pub use event::{EventKind, ObjectEvent, Removal};
+pub use legacy::{HubJob, LegacyJob};
+pub use message::{
+    MAX_RECEIVED_BYTES, Message, MessageError, RouteStamp, RoutedJob, decode, decode_message, encode,
+    encode_for,
+};
 pub use outcome::{CopyMethod, Outcome, Proof, Report, ReportOutcome};
 pub use record::{ObjectRecord, RecordEvent, RecordState, TransitionError, UploadRecord, next};
+pub use sequencer::{Sequencer, SequencerError};
