@@ -14,6 +14,7 @@ pub mod heartbeat;
 pub mod job;
 pub mod json;
 pub mod legacy;
+pub mod manifest;
 pub mod object;
 pub mod port;
 pub mod route;

@@ -2,5 +2,6 @@
 
 mod corpus;
 mod hostile;
+mod manifests;
 mod messages;
 mod routes;
