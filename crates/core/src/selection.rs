@@ -156,6 +156,19 @@ mod tests {
         }
     }
 
+    /// LBB-28: line ends of Windows broke patterns, there were no comments, and a key with brackets needs a class to be
+    /// named.
+    #[test]
+    fn lbb_28_ignore_lists_as_people_write_them() {
+        let s = over("s3://sbk", "\u{feff}sbk/b.txt\r\n# sbk/c.txt\r\nsbk/a[[]1].txt\r\n");
+        for ignored in ["b.txt", "a[1].txt"] {
+            assert!(!s.selects_name(ignored), "{ignored}");
+        }
+        for kept in ["c.txt", "a1.txt"] {
+            assert!(s.selects_name(kept), "{kept}");
+        }
+    }
+
     #[test]
     fn the_bucket_form_sees_the_full_key_and_the_plain_form_the_name() {
         let s = over("s3://bucket/p", "bucket/p/x");

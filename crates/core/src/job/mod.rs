@@ -5,11 +5,14 @@ mod copy_job;
 mod disposition;
 mod event;
 mod eventbridge;
+mod guard;
 mod legacy;
 mod message;
 mod notification;
 mod outcome;
+mod progress;
 mod record;
+mod removal;
 mod sequencer;
 mod sns;
 
@@ -17,11 +20,14 @@ pub use batch::{BatchLimits, Batcher, UnsendableJob, unsent};
 pub use copy_job::{CopyJob, Observation, SourceVersion, TransferId};
 pub use disposition::{AttemptsPolicy, Disposition, decide};
 pub use event::{EventKind, ObjectEvent, Removal};
+pub use guard::{Start, WhenBusy, after_look, may_start};
 pub use legacy::{HubJob, LegacyJob};
 pub use message::{
     MAX_RECEIVED_BYTES, Message, MessageError, RouteStamp, RoutedJob, decode, decode_message, encode,
     encode_for,
 };
 pub use outcome::{CopyMethod, Outcome, Proof, Report, ReportOutcome};
+pub use progress::{Pace, Said, Stand, Tally, Totals};
 pub use record::{ObjectRecord, RecordEvent, RecordState, TransitionError, UploadRecord, next};
+pub use removal::{EventOrder, RemovalDecision, decide_removal};
 pub use sequencer::{Sequencer, SequencerError};

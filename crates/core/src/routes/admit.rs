@@ -306,6 +306,6 @@ fn one(copy: RoutedCopy) -> Vec<Work> {
 fn place(location: &Location, key: &ObjectKey) -> String {
     match location {
         Location::S3 { bucket, .. } => format!("s3://{bucket}/{key}"),
-        Location::Folder(path) => path.join(key.as_str()).display().to_string(),
+        folder @ Location::Folder(_) => format!("{folder}, {key}"),
     }
 }

@@ -9,7 +9,6 @@ pub(super) fn meet(a: &Location, b: &Location) -> bool {
         (Location::S3 { bucket: a, prefix: p }, Location::S3 { bucket: b, prefix: q }) => {
             a == b && (p.contains(q) || q.contains(p))
         }
-        (Location::Folder(a), Location::Folder(b)) => a.starts_with(b) || b.starts_with(a),
         _ => false,
     }
 }

@@ -38,8 +38,8 @@ impl KeyMapping {
                         let below = Prefix::raw(prefix.join(source.as_str()).as_str());
                         Location::S3 { bucket, prefix: below }
                     }
-                    // A folder has no prefix: the source's own folders stand in it.
-                    Location::Folder(path) => Location::Folder(path.join(source.as_str())),
+                    // A folder has no prefix to work with, and a table refuses it.
+                    folder @ Location::Folder(_) => folder,
                 };
                 Route { source: route.source, destination }
             }

@@ -82,6 +82,11 @@ pub enum RouteFault {
         /// The other.
         second: RouteName,
     },
+    /// A folder on one side.
+    #[error(
+        "route {0} has a folder on one side, and the machines of a cluster share none: name buckets on both"
+    )]
+    Folder(RouteName),
     /// A route feeds itself.
     #[error("route {name}: {fault}")]
     Overlap {
@@ -134,6 +139,10 @@ impl RouteTable {
                 if a.route == b.route && a.stores == b.stores {
                     faults.push(RouteFault::Same { first: b.name.clone(), second: a.name.clone() });
                 }
+            }
+            if a.route.source.is_folder() || a.route.destination.is_folder() {
+                faults.push(RouteFault::Folder(a.name.clone()));
+                continue;
             }
             let same_store = a.stores.source == a.stores.destination;
             if let Err(fault) = a.route.check_overlap(same_store) {

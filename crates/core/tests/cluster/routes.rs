@@ -1,7 +1,7 @@
 //! What the table of routes allows: row by row, and the defects of the predecessors that end here.
 
 use crate::corpus::message;
-use longbow_core::job::{Message, Removal, RoutedJob, decode_message};
+use longbow_core::job::{Message, Observation, Removal, RoutedJob, decode_message};
 use longbow_core::object::{Location, ObjectKey};
 use longbow_core::route::Route;
 use longbow_core::routes::{
@@ -110,7 +110,8 @@ fn a_job_without_buckets_needs_one_route_for_its_key() {
     assert!(matches!(admit(&none, message("hub-job")), Err(Refusal::NotRouted { .. })));
 }
 
-/// LB-29, and decision 0009: an event goes along every route that takes its key, as listings would.
+/// LB-29, and decision 0009: an event goes along every route that takes its key, as listings would. Each is work of its
+/// own with its own route's name (LBB-16: Longbow's one record an object was overwritten by the second destination).
 #[test]
 fn an_event_goes_along_every_route_that_takes_its_key() {
     let all = table(&[
@@ -133,6 +134,8 @@ fn an_event_goes_along_every_route_that_takes_its_key() {
     let Work::Copy(copy) = &work[0] else { panic!() };
     assert!(copy.sequencer.is_some() && copy.job.object.version.is_some());
     assert_eq!(copy.job.transfer.0, "events:whole");
+    // LBB-12: what the message says of the object is a hint; the destination has to be looked at.
+    assert_eq!(copy.job.observed, Observation::Unknown);
 }
 
 #[test]
@@ -211,14 +214,16 @@ fn all_faults_of_a_table_are_named() {
         ("e", "s3://six", "s3://seven"),
         ("f", "s3://seven", "s3://eight/x"),
         ("g", "s3://eight", "s3://six/deep/"),
+        ("h", "/srv/data", "s3://nine"),
     ])
     .unwrap_err();
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert_eq!(faults.len(), 4, "{texts:#?}");
+    assert_eq!(faults.len(), 5, "{texts:#?}");
     assert!(texts[0].starts_with("the name a is given to two routes"));
     assert!(texts[1].starts_with("the routes a and c have the same source"));
     assert!(texts[2].starts_with("route d: source s3://five/ and destination s3://five/p/ overlap"));
-    assert!(texts[3].starts_with("the routes e → f → g → e read what they write"), "{}", texts[3]);
+    assert!(texts[3].starts_with("route h has a folder on one side"));
+    assert!(texts[4].starts_with("the routes e → f → g → e read what they write"), "{}", texts[4]);
 }
 
 #[test]
