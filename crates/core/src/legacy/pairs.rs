@@ -64,7 +64,7 @@ fn bucket(pair: &Node<'_>, name: &str, faults: &mut Vec<JsonFault>) -> Option<St
     let read = || -> Result<String, JsonFault> {
         let node = pair.need(name)?;
         let text = node.text()?;
-        if text.starts_with("s3://") || (text.contains('/') && !text.starts_with("arn:")) {
+        if text.contains('/') && !text.starts_with("arn:") {
             return Err(node.fault("names the bucket alone: put the rest into the prefix"));
         }
         match Location::parse(&format!("s3://{text}"), false) {

@@ -76,16 +76,17 @@ mod tests {
 
     #[test]
     fn an_object_is_new_once_within_the_bound() {
-        let mut seen = Seen::new(4);
+        let mut seen = Seen::new(6);
         let (a, v) = (ObjectKey::from("a"), VersionId("v".into()));
         assert!(seen.is_new(&a, None));
         assert!(!seen.is_new(&a, None));
         assert!(seen.is_new(&a, Some(&v)));
         assert!(!seen.is_new(&a, Some(&v)));
+        assert!(seen.is_new(&a, Some(&VersionId("w".into()))));
         for n in 0..100 {
             assert!(seen.is_new(&ObjectKey::from(n.to_string()), None));
             assert!(!seen.is_new(&ObjectKey::from(n.to_string()), None));
-            assert!(seen.newer.len() + seen.older.len() <= 4);
+            assert!(seen.newer.len() + seen.older.len() <= 6);
         }
         assert!(seen.is_new(&a, None), "forgotten by now");
         let mut none = Seen::new(0);

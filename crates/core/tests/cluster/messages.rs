@@ -174,6 +174,9 @@ fn envelopes_are_opened_once() {
     assert!(malformed(&sns("x", "SubscriptionConfirmation")).contains("confirm the subscription"));
     assert!(malformed(&sns("not json", "Notification")).contains("no JSON"));
     assert!(malformed(r#"{"Type":"Notification","MessageId":"m"}"#).contains("no text"));
+    // A field of this name alone makes no envelope.
+    let other = serde_json::json!({"Type": "Notification", "Message": message("longbow-job")}).to_string();
+    assert!(malformed(&other).contains("none of the forms"));
 }
 
 #[test]
