@@ -363,7 +363,7 @@ fn remedy(about: &About<'_>, reply: &Reply<'_>, kind: StoreErrorKind) -> Option<
 }
 
 /// The server's words on one line of bounded length, without anything that a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out: String =
         text.trim().chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if out.len() < text.trim().len() {

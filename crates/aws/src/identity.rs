@@ -22,7 +22,7 @@ use crate::session::SideOptions;
 /// How long finding credentials may take; a login program or STS may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const REMEDY: &str = "give --profile NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment \
+pub(crate) const REMEDY: &str = "give --profile NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment \
                       (for one side: --source-profile, --destination-profile), or, for a public bucket, \
                       --source-anonymous";
 

@@ -10,6 +10,7 @@ mod body;
 mod call;
 #[cfg(test)]
 mod canned;
+mod cluster;
 mod endpoint;
 mod failure;
 mod identity;
@@ -17,6 +18,9 @@ mod lean;
 mod replies;
 mod s3;
 mod session;
+mod sqs;
 
+pub use cluster::{ClusterOptions, ClusterSession};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
+pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};

@@ -220,7 +220,7 @@ fn default_region() -> Region {
 }
 
 /// The region that the user, the environment or the profile names.
-async fn stated_region(options: &SideOptions, config: &ProviderConfig) -> Option<Region> {
+pub(crate) async fn stated_region(options: &SideOptions, config: &ProviderConfig) -> Option<Region> {
     let mut profile = ProfileFileRegionProvider::builder().configure(config);
     if let Some(name) = &options.profile {
         profile = profile.profile_name(name);
@@ -249,7 +249,7 @@ fn endpoint_of(config: &SdkConfig) -> Option<String> {
 
 /// One pool of connections a side. Idle ones are dropped before servers drop them (S3 after some 20 s), since a
 /// streamed body that meets a dying connection cannot be sent again.
-fn http_client(options: &SideOptions) -> Result<SharedHttpClient, StoreError> {
+pub(crate) fn http_client(options: &SideOptions) -> Result<SharedHttpClient, StoreError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(internal)?;
     let spawner = DriverSpawner::from_fn(move |task| drop(runtime.spawn(task)));
     let id = PartitionId::from_index(0);

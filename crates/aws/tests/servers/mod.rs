@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub(crate) mod cluster;
+
 use longbow_aws::{S3Store, SideOptions, connect};
 
 /// A running server and the keys to it.

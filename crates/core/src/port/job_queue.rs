@@ -33,6 +33,14 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Removes the delivery. A receipt that is no longer current removes nothing.
     async fn acknowledge(&self, receipt: &Receipt) -> Result<(), BackendError>;
 
+    /// Removes many deliveries, in as few requests as the queue allows.
+    async fn acknowledge_many(&self, receipts: &[Receipt]) -> Result<(), BackendError> {
+        for receipt in receipts {
+            self.acknowledge(receipt).await?;
+        }
+        Ok(())
+    }
+
     /// Puts the delivery aside for a person to look at, with the reason.
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError>;
 
