@@ -11,6 +11,7 @@ mod call;
 #[cfg(test)]
 mod canned;
 mod cluster;
+mod dynamodb;
 mod endpoint;
 mod failure;
 mod identity;
@@ -21,6 +22,10 @@ mod session;
 mod sqs;
 
 pub use cluster::{ClusterOptions, ClusterSession};
+pub use dynamodb::{
+    AttributeType, DynamoState, IndexSchema, Lock, LockError, Recorded, StateCount, StateTable, TableOptions,
+    TableSchema,
+};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};

@@ -1,9 +1,13 @@
 //! Queues, tables and sessions on a running server.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use longbow_aws::{ClusterOptions, ClusterSession, SqsOptions, SqsQueue};
+use longbow_aws::{ClusterOptions, ClusterSession, SqsOptions, SqsQueue, StateTable, TableOptions};
+use longbow_core::object::Location;
+use longbow_core::port::Clock;
+use longbow_core::route::Route;
 
 use super::Server;
 
@@ -48,6 +52,26 @@ impl Server {
         aws_sdk_sqs::Client::from_conf(config)
     }
 
+    /// The same for tables.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let options = self.options();
+        let keys = aws_sdk_dynamodb::config::Credentials::new(
+            options.access_key.unwrap_or_default(),
+            options.secret_key.unwrap_or_default(),
+            None,
+            None,
+            "tests",
+        );
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_dynamodb::config::Region::from_static("us-east-1"))
+            .endpoint_url(options.endpoint_url.unwrap_or_default())
+            .credentials_provider(keys)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
     /// A new queue, with a queue for its dead letters if wanted. Gives the URLs.
     pub(crate) async fn make_queue(&self, name: &str, dead_letters: bool) -> (String, Option<String>) {
         let client = self.sqs();
@@ -80,4 +104,39 @@ impl Server {
         let options = SqsOptions { queue: queue.to_owned(), dead_letters: None, patience: Duration::ZERO };
         SqsQueue::connect(&self.session().await, &options).await.expect("the queue exists")
     }
+
+    /// A new state table.
+    pub(crate) async fn table(&self, name: &str, clock: Arc<dyn Clock>) -> StateTable {
+        let table = self.open_table(&fresh(name), clock).await;
+        assert!(table.create(Duration::from_secs(60)).await.expect("a new table can be made"));
+        table
+    }
+
+    /// A table that is not longbow's.
+    pub(crate) async fn make_foreign_table(&self, name: &str) {
+        use aws_sdk_dynamodb::types::{
+            AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+        };
+        let attribute = AttributeDefinition::builder()
+            .attribute_name("Key")
+            .attribute_type(ScalarAttributeType::S)
+            .build();
+        let key = KeySchemaElement::builder().attribute_name("Key").key_type(KeyType::Hash).build();
+        let request =
+            self.dynamodb().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        let request = request.attribute_definitions(attribute.expect("a definition"));
+        request.key_schema(key.expect("a key")).send().await.expect("a table");
+    }
+
+    /// A table that may not exist. Parts are remembered without waiting for others.
+    pub(crate) async fn open_table(&self, name: &str, clock: Arc<dyn Clock>) -> StateTable {
+        let options = TableOptions { part_rhythm: Duration::from_millis(1), ..TableOptions::new(name) };
+        StateTable::open(&self.session().await, options, clock).expect("the table has a name")
+    }
+}
+
+/// A route between buckets.
+pub(crate) fn route(source: &str, destination: &str) -> Route {
+    let parse = |text| Location::parse(text, false).expect("a location");
+    Route { source: parse(source), destination: parse(destination) }
 }
