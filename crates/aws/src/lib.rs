@@ -16,16 +16,20 @@ mod endpoint;
 mod failure;
 mod identity;
 mod lean;
+mod notice;
 mod replies;
 mod s3;
 mod session;
 mod sqs;
+mod ssm;
 
 pub use cluster::{ClusterOptions, ClusterSession};
 pub use dynamodb::{
     AttributeType, DynamoState, IndexSchema, Lock, LockError, Recorded, StateCount, StateTable, TableOptions,
     TableSchema,
 };
+pub use notice::{Notice, NoticeOptions, Notices};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};
+pub use ssm::{Parameter, Parameters, Secret};

@@ -14,6 +14,9 @@ mod schema;
 mod store;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use lock::{Lock, LockError};
 pub use pages::{Recorded, StateCount};
 pub use schema::{AttributeType, IndexSchema, TableSchema};

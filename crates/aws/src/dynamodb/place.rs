@@ -123,22 +123,22 @@ mod tests {
     #[test]
     fn lbb_16_routes_are_kept_apart_by_both_their_sides() {
         let all = [
-            route("s3://s", "s3://d"),
-            route("s3://s", "s3://d/p"),
-            route("s3://s", "s3://e"),
-            route("s3://s/p", "s3://d"),
-            route("s3://d", "s3://s"),
+            route("s3://bucket-s", "s3://bucket-d"),
+            route("s3://bucket-s", "s3://bucket-d/p"),
+            route("s3://bucket-s", "s3://bucket-e"),
+            route("s3://bucket-s/p", "s3://bucket-d"),
+            route("s3://bucket-d", "s3://bucket-s"),
         ];
         for (at, one) in all.iter().enumerate() {
             assert!(all[at + 1..].iter().all(|other| other != one));
         }
-        assert_eq!(route("s3://s/p", "s3://d"), route("s3://s/p/", "s3://d"));
+        assert_eq!(route("s3://bucket-s/p", "s3://bucket-d"), route("s3://bucket-s/p/", "s3://bucket-d"));
     }
 
     /// LB-59 had all versions of a bucket under one partition key.
     #[test]
     fn lb_59_no_partition_key_is_hot() {
-        let id = route("s3://s", "s3://d");
+        let id = route("s3://bucket-s", "s3://bucket-d");
         let mut counts: HashMap<String, u32> = HashMap::new();
         for n in 0..64_000 {
             *counts.entry(id.record(&format!("folder/{n:08}").as_str().into()).pk).or_default() += 1;

@@ -28,6 +28,12 @@ impl Server {
         }
     }
 
+    /// `HOST:PORT`.
+    pub(crate) fn host(&self) -> String {
+        let url = self.options().endpoint_url.unwrap_or_default();
+        url.trim_start_matches("http://").trim_end_matches('/').to_owned()
+    }
+
     pub(crate) async fn session(&self) -> ClusterSession {
         ClusterSession::open(&self.cluster_options()).await.expect("the server's keys are given")
     }
