@@ -47,7 +47,7 @@ fn failed(reason: &str) -> RecordState {
 /// Stores `count` records side by side; every tenth is of a failed object.
 async fn fill(state: &DynamoState, count: usize) {
     let put = |n: usize| async move {
-        let now = if n % 10 == 0 { failed("gone") } else { copied() };
+        let now = if n.is_multiple_of(10) { failed("gone") } else { copied() };
         let subject = ObjectKey::new(format!("folder/{n:05}"));
         state.swap(&subject, None, record(&n.to_string(), now)).await.unwrap();
     };

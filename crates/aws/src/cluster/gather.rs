@@ -59,9 +59,12 @@ mod tests {
 
     use super::*;
 
+    /// Writes, each with its time.
+    type Log = Arc<Mutex<Vec<(Duration, Vec<u32>)>>>;
+
     #[tokio::test(start_paused = true)]
     async fn what_comes_together_is_written_together_and_each_is_told_of_its_own() {
-        let written: Arc<Mutex<Vec<(Duration, Vec<u32>)>>> = Arc::default();
+        let written: Log = Arc::default();
         let (begun, log) = (Instant::now(), Arc::clone(&written));
         let gather = Gather::new(Duration::from_millis(100), 30, move |batch: Vec<u32>| {
             log.lock().unwrap().push((begun.elapsed(), batch.clone()));

@@ -50,7 +50,7 @@ type Pages = BoxStream<'static, Result<Vec<Recorded>, BackendError>>;
 impl DynamoState {
     /// All records of the route, page by page, in no order. A page may be empty.
     pub fn records(&self) -> Pages {
-        self.read_all(|pk| Query::under(pk), to_recorded)
+        self.read_all(Query::under, to_recorded)
     }
 
     /// The records of objects that were given up, page by page, in no order; as they were a moment ago.

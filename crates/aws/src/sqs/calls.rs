@@ -7,16 +7,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageAttributeValue,
-    MessageSystemAttributeName, QueueAttributeName as Name,
+    MessageSystemAttributeName, QueueAttributeName as Name, SendMessageBatchRequestEntry,
 };
 use longbow_core::failure::BackendError;
 use longbow_core::port::QueueDepth;
 
 use super::batch::{self, Answer, Fate};
 use super::holding::seconds;
-use super::outgoing;
 use crate::cluster::{About, Fault, translate};
 
 pub(super) const IF_MISSING: &str =
@@ -30,13 +30,9 @@ pub(super) struct Calls {
     thing: String,
 }
 
-/// Entries of batches have two required fields, which are given here.
-macro_rules! entry {
-    ($entry:expr) => {{
-        #[expect(clippy::expect_used, reason = "the required fields are given")]
-        let entry = $entry.build().expect("an entry with its required fields");
-        entry
-    }};
+/// Entries of batches have required fields, all of which are given.
+fn entry<T>(built: Result<T, BuildError>) -> Result<T, BackendError> {
+    built.map_err(|error| BackendError::fatal(error.to_string()))
 }
 
 impl Calls {
@@ -60,7 +56,10 @@ impl Calls {
             |entries| {
                 let this = self.clone();
                 Box::pin(async move {
-                    let entries = entries.iter().map(|(id, (_, body))| outgoing(id, body)).collect();
+                    let outgoing = |(id, (_, body)): (String, (usize, String))| {
+                        entry(SendMessageBatchRequestEntry::builder().id(id).message_body(body).build())
+                    };
+                    let entries = entries.into_iter().map(outgoing).collect::<Result<_, _>>()?;
                     let sent = this
                         .client
                         .send_message_batch()
@@ -91,15 +90,13 @@ impl Calls {
             |entries| {
                 let this = self.clone();
                 Box::pin(async move {
-                    let entry = |(id, (receipt, time)): (String, (String, i32))| {
-                        entry!(
-                            ChangeMessageVisibilityBatchRequestEntry::builder()
-                                .id(id)
-                                .receipt_handle(receipt)
-                                .visibility_timeout(time)
-                        )
+                    let change = |(id, (receipt, time)): (String, (String, i32))| {
+                        let entry_of = ChangeMessageVisibilityBatchRequestEntry::builder()
+                            .id(id)
+                            .receipt_handle(receipt);
+                        entry(entry_of.visibility_timeout(time).build())
                     };
-                    let entries = entries.into_iter().map(entry).collect();
+                    let entries = entries.into_iter().map(change).collect::<Result<_, _>>()?;
                     let request = this.client.change_message_visibility_batch().queue_url(&this.url);
                     let changed = request.set_entries(Some(entries)).send().await.map_err(|error| {
                         let about = this.about("ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility");
@@ -120,10 +117,10 @@ impl Calls {
         let fates = batch::run(receipts, String::len, |entries| {
             let this = self.clone();
             Box::pin(async move {
-                let entry = |(id, receipt): (String, String)| {
-                    entry!(DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt))
+                let delete = |(id, receipt): (String, String)| {
+                    entry(DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt).build())
                 };
-                let entries = entries.into_iter().map(entry).collect();
+                let entries = entries.into_iter().map(delete).collect::<Result<_, _>>()?;
                 let request = this.client.delete_message_batch().queue_url(&this.url);
                 let deleted = request.set_entries(Some(entries)).send().await.map_err(|error| {
                     translate(&this.about("DeleteMessageBatch", "sqs:DeleteMessage"), &error)

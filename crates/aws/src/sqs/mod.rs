@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use longbow_core::failure::BackendError;
 use longbow_core::port::{Delivery, JobQueue, OutgoingJob, QueueDepth, Receipt, SendReport};
 use tokio::sync::oneshot;
@@ -269,11 +268,4 @@ fn seconds_within(time: Duration) -> i32 {
     } else {
         seconds(time)
     }
-}
-
-/// An entry of SendMessageBatch.
-fn outgoing(id: &str, body: &str) -> SendMessageBatchRequestEntry {
-    let entry = SendMessageBatchRequestEntry::builder().id(id).message_body(body).build();
-    #[expect(clippy::expect_used, reason = "both required fields are given")]
-    entry.expect("an entry with id and body")
 }
