@@ -16,6 +16,7 @@ mod endpoint;
 mod failure;
 mod identity;
 mod lean;
+mod lifecycle;
 mod notice;
 mod replies;
 mod s3;
@@ -28,6 +29,7 @@ pub use dynamodb::{
     AttributeType, DynamoState, IndexSchema, Lock, LockError, Recorded, StateCount, StateTable, TableOptions,
     TableSchema,
 };
+pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};

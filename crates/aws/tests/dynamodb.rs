@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use longbow_aws::{DynamoState, LockError, Recorded, StateCount, StateTable};
+use longbow_aws::{DynamoState, LockError, Recorded, StateCount, StateTable, TableSchema};
 use longbow_core::failure::FailureClass;
 use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
@@ -148,6 +148,28 @@ async fn a_table_is_made_once_and_checked_after() {
     assert!(table.create(patience).await.unwrap());
     assert!(!table.create(patience).await.unwrap(), "the second time it is there");
     table.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_table_is_what_the_schema_says() {
+    let Some(server) = servers::ministack() else { return };
+    let name = servers::cluster::fresh("schema");
+    let table = server.open_table(&name, clock()).await;
+    table.create(Duration::from_secs(60)).await.unwrap();
+    let (client, schema) = (server.dynamodb(), TableSchema::current());
+    let made = client.describe_table().table_name(&name).send().await.unwrap().table.unwrap();
+    let billing = made.billing_mode_summary.unwrap().billing_mode.unwrap();
+    assert_eq!(billing.as_str(), schema.billing_mode);
+    let index = &made.global_secondary_indexes.unwrap()[0];
+    assert_eq!(index.index_name(), Some(schema.indexes[0].name));
+    let projection = index.projection().and_then(|p| p.projection_type()).unwrap();
+    assert_eq!(projection.as_str(), schema.indexes[0].projection);
+    let ttl = client.describe_time_to_live().table_name(&name).send().await.unwrap();
+    let ttl = ttl.time_to_live_description.unwrap();
+    assert_eq!(ttl.attribute_name(), Some(schema.ttl_attribute));
+    let backups = client.describe_continuous_backups().table_name(&name).send().await.unwrap();
+    let backups = backups.continuous_backups_description.unwrap().point_in_time_recovery_description.unwrap();
+    assert_eq!(backups.point_in_time_recovery_status.unwrap().as_str(), "ENABLED");
 }
 
 /// LB-37: a worker waits for a table that is made after it has started.

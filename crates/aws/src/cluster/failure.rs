@@ -185,8 +185,7 @@ pub(crate) fn kind_of_code(code: &str) -> Option<FaultKind> {
         | "AccessDeniedException"
         | "NotAuthorized"
         | "KmsAccessDenied"
-        | "KMS.AccessDeniedException"
-        | "InvalidAddress" => K::Denied,
+        | "KMS.AccessDeniedException" => K::Denied,
         "KmsDisabled"
         | "KMS.DisabledException"
         | "KmsNotFound"

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{AppName, SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig};
@@ -15,7 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::region::Region;
 use longbow_core::failure::{BackendError, StoreError, StoreErrorKind};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, partition};
 use crate::identity::{self, Identity};
 use crate::session::{SideOptions, http_client, stated_region};
 
@@ -198,16 +199,55 @@ impl ClusterSession {
         )))
     }
 
-    /// Whether options, environment or profile name an endpoint for a service.
+    /// What a request to Auto Scaling needs, for which there is no client.
+    pub(crate) fn autoscaling(&self) -> Result<Direct, BackendError> {
+        let region = self.region_for(None, "the Auto Scaling group")?;
+        let endpoint = self.endpoint("Auto Scaling").unwrap_or_else(|| {
+            // Domains of the partitions (AWS General Reference, "AWS service endpoints").
+            let domain = match partition(region.as_ref()) {
+                "aws-cn" => "amazonaws.com.cn",
+                "aws-iso" => "c2s.ic.gov",
+                "aws-iso-b" => "sc2s.sgov.gov",
+                "aws-eusc" => "amazonaws.eu",
+                _ => "amazonaws.com",
+            };
+            format!("https://autoscaling.{region}.{domain}")
+        });
+        let missing = || BackendError::fatal("no credentials are configured");
+        Ok(Direct {
+            credentials: self.config.credentials_provider().ok_or_else(missing)?,
+            http: self.config.http_client().ok_or_else(missing)?,
+            region,
+            endpoint,
+        })
+    }
+
     fn has_endpoint(&self, service: &str) -> bool {
+        self.endpoint(service).is_some()
+    }
+
+    /// The endpoint that options, environment or profile name for a service, in the SDK's own order.
+    fn endpoint(&self, service: &str) -> Option<String> {
+        let all = self.config.endpoint_url().map(str::to_owned);
+        if self.config.get_origin("endpoint_url").is_client_config() {
+            return all;
+        }
         let key = aws_types::service_config::ServiceConfigKey::builder()
             .service_id(service)
             .env("AWS_ENDPOINT_URL")
             .profile("endpoint_url")
             .build();
         let own = key.ok().and_then(|key| self.config.service_config()?.load_config(key));
-        own.is_some() || self.config.endpoint_url().is_some()
+        own.or(all)
     }
+}
+
+/// The parts of a session, for a request that no client makes.
+pub(crate) struct Direct {
+    pub(crate) credentials: SharedCredentialsProvider,
+    pub(crate) http: SharedHttpClient,
+    pub(crate) region: Region,
+    pub(crate) endpoint: String,
 }
 
 const REMEDY: &str = "give --profile NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or run \
