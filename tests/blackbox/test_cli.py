@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["sync", "verify", "settings", "completions", "man", "demo"]
+COMMANDS = ["sync", "verify", "jobsender", "worker", "state", "dlq", "settings", "completions", "man", "demo"]
 
 
 def test_help_names_every_command_and_has_examples(longbow):

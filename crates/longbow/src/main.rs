@@ -63,6 +63,10 @@ fn run(command: Command, around: &Surrounding) -> Result<Exit, CommandError> {
     match command {
         Command::Sync(args) => in_runtime(command::sync::run(&args, around)),
         Command::Verify(args) => in_runtime(command::verify::run(&args, around)),
+        Command::Jobsender(args) => in_runtime(command::jobsender::run(&args, around)),
+        Command::Worker(args) => in_runtime(command::worker::run(&args, around)),
+        Command::State(args) => in_runtime(command::state::run(&args, around)),
+        Command::Dlq(args) => in_runtime(command::dlq::run(&args, around)),
         Command::Settings(args) => command::settings::run(&args, around),
         Command::Demo(args) => in_runtime(command::demo::run(&args, around)),
         Command::Completions { shell } => Ok(command::completions::run(shell, &around.screen)),
@@ -90,6 +94,10 @@ fn verbosity(command: &Command) -> u8 {
         Command::Sync(args) => args.surroundings.verbose,
         Command::Verify(args) => args.surroundings.verbose,
         Command::Settings(args) => args.surroundings.verbose,
+        Command::Jobsender(args) => args.surroundings.verbose,
+        Command::Worker(args) => args.surroundings.verbose,
+        Command::State(args) => args.service().map_or(0, |service| service.surroundings.verbose),
+        Command::Dlq(args) => args.letters().service.surroundings.verbose,
         Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } => 0,
     }
 }
@@ -98,6 +106,10 @@ fn speaks_json(command: &Command) -> bool {
     match command {
         Command::Sync(args) => args.output.json,
         Command::Verify(args) => args.output.json,
+        Command::Jobsender(args) => args.output.json,
+        Command::Worker(args) => args.output.json,
+        Command::State(args) => args.service().is_some_and(|service| service.json),
+        Command::Dlq(args) => args.letters().service.json,
         Command::Settings(_) | Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } => false,
     }
 }

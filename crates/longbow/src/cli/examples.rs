@@ -30,6 +30,32 @@ Examples:
   For a script, with a line for each object:
     longbow verify s3://photos s3://photos-copy --json --report differences.jsonl; echo \"exit code $?\"";
 
+pub(super) const JOBSENDER: &str = "\
+Examples:
+  From cron; refuses, with exit code 4, while the last batch is unfinished:
+    longbow jobsender s3://photos s3://photos-copy --queue-url jobs --table longbow
+  Add to what waits, and write down what was decided for each object:
+    longbow jobsender s3://photos s3://photos-copy --queue-url jobs --table longbow --when-busy append --report jobs.jsonl";
+
+pub(super) const WORKER: &str = "\
+Examples:
+  longbow worker s3://photos s3://photos-copy --queue-url jobs --table longbow
+  Until everything is done, then end:
+    longbow worker s3://photos s3://photos-copy --queue-url jobs --table longbow --exit-when-empty
+  Queue and table of an emulator:
+    AWS_ENDPOINT_URL=http://127.0.0.1:4566 longbow worker s3://a s3://b --queue-url jobs --table longbow";
+
+pub(super) const STATE: &str = "\
+Examples:
+  longbow state create-table --table longbow
+  longbow state schema";
+
+pub(super) const DLQ: &str = "\
+Examples:
+  longbow dlq list --queue-url jobs
+  longbow dlq redrive --queue-url jobs --reason 'access denied'
+  longbow dlq purge --queue-url jobs --reason NoSuchKey";
+
 pub(super) const SETTINGS: &str = "\
 Examples:
   longbow settings

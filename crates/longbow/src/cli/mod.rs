@@ -1,6 +1,7 @@
 //! The command line: what can be written, and its help. Nothing is judged here: values that are settings stay text
 //! and are resolved with the other layers, so that all faults are told at once.
 
+mod cluster;
 mod copying;
 mod examples;
 mod hinted;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use cluster::{
+    DlqAction, DlqArgs, JobsenderArgs, LetterArgs, ServiceArgs, StateAction, StateArgs, WorkerArgs,
+};
 pub(crate) use copying::CopyArgs;
 pub(crate) use selecting::SelectionArgs;
 pub(crate) use sides::SideArgs;
@@ -49,6 +53,18 @@ pub(crate) enum Command {
     /// Compares SOURCE and DESTINATION without copying; says how strong the evidence is
     #[command(after_help = examples::VERIFY)]
     Verify(Box<VerifyArgs>),
+    /// Compares SOURCE and DESTINATION once and enqueues a job for each object to copy: for cron, beside workers
+    #[command(after_help = examples::JOBSENDER)]
+    Jobsender(Box<JobsenderArgs>),
+    /// Copies what the jobs in a queue ask for, until it is stopped
+    #[command(after_help = examples::WORKER)]
+    Worker(Box<WorkerArgs>),
+    /// Makes the table that a cluster remembers in, or prints its schema
+    #[command(after_help = examples::STATE)]
+    State(StateArgs),
+    /// Looks after the jobs that were given up
+    #[command(after_help = examples::DLQ)]
+    Dlq(DlqArgs),
     /// Prints every setting, its value and where it came from
     #[command(after_help = examples::SETTINGS)]
     Settings(Box<SettingsArgs>),
@@ -214,7 +230,7 @@ mod tests {
             assert!(examples.contains("longbow"), "{help}");
             assert!(!examples.contains("Options:"), "the examples end the help: {help}");
         }
-        assert_eq!(seen, 7);
+        assert_eq!(seen, 11);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) use fault::{Fault, Faults};
 pub(crate) use layers::{FlagLayer, Layers, ProcessEnvironment};
 pub(crate) use origin::Origin;
 pub(crate) use resolve::{is_plain_http_elsewhere, resolve};
-pub(crate) use values::{Credentials, Settings, SideSettings};
+pub(crate) use values::{ClusterSettings, Credentials, Settings, SideSettings};
 
 #[cfg(test)]
 mod tests;

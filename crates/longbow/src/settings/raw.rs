@@ -10,6 +10,7 @@ pub(crate) struct RawSettings {
     pub(crate) selection: RawSelection,
     pub(crate) sync: RawSync,
     pub(crate) worker: RawWorker,
+    pub(crate) cluster: RawCluster,
     pub(crate) network: RawNetwork,
     pub(crate) source: RawSource,
     pub(crate) destination: RawDestination,
@@ -48,6 +49,19 @@ pub(crate) struct RawWorker {
     pub(crate) retry_first: Written,
     pub(crate) retry_most: Written,
     pub(crate) visibility: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCluster {
+    pub(crate) queue_url: Written,
+    pub(crate) dead_letter_queue_url: Written,
+    pub(crate) table: Written,
+    pub(crate) region: Written,
+    pub(crate) profile: Written,
+    pub(crate) endpoint_url: Written,
+    pub(crate) when_busy: Written,
+    pub(crate) retry_most: Written,
 }
 
 #[derive(Debug, Clone, Deserialize)]

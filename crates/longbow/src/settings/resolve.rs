@@ -5,17 +5,18 @@ use std::path::PathBuf;
 
 use longbow_core::backoff::Backoff;
 use longbow_core::diff::Comparison;
-use longbow_core::job::AttemptsPolicy;
+use longbow_core::job::{AttemptsPolicy, WhenBusy};
 use longbow_core::object::Encryption;
 use longbow_core::selection::KeySelection;
 use longbow_core::transfer::{MAX_PART_SIZE, MIN_PART_SIZE, MethodPolicy};
 
 use super::fault::{Fault, Faults};
 use super::layers::{Layers, ProcessEnvironment};
-use super::raw::{RawDestination, RawSelection, RawSettings, RawSource, RawWorker};
+use super::raw::{RawCluster, RawDestination, RawSelection, RawSettings, RawSource, RawWorker};
 use super::reading::{choice, duration, number, optional, size, truth};
 use super::values::{
-    Credentials, DestinationSettings, SelectionSettings, Settings, SideSettings, WorkerSettings,
+    ClusterSettings, Credentials, DestinationSettings, SelectionSettings, Settings, SideSettings,
+    WorkerSettings,
 };
 use super::written::Written;
 
@@ -88,6 +89,7 @@ impl Judge<'_> {
             tags: self.take("sync.tags", &raw.sync.tags, truth),
             state_dir: self.state_dir(&raw.sync.state_dir, environment),
             worker: self.worker(&raw.worker),
+            cluster: self.cluster(&raw.cluster, allow_http),
             allow_http,
             source: self.source(&raw.source, allow_http),
             destination: self.destination(&raw.destination, allow_http),
@@ -168,6 +170,23 @@ impl Judge<'_> {
             memory_bytes,
             attempts: AttemptsPolicy { max_attempts, max_denied, backoff: Backoff { first, most } },
             visibility,
+        }
+    }
+
+    fn cluster(&mut self, raw: &RawCluster, allow_http: bool) -> ClusterSettings {
+        let manners = [("refuse", WhenBusy::Refuse), ("append", WhenBusy::Append)];
+        ClusterSettings {
+            queue: self.text("cluster.queue_url", &raw.queue_url),
+            dead_letter_queue: self.text("cluster.dead_letter_queue_url", &raw.dead_letter_queue_url),
+            table: self.text("cluster.table", &raw.table),
+            region: self.text("cluster.region", &raw.region),
+            profile: self.text("cluster.profile", &raw.profile),
+            endpoint_url: self.endpoint("cluster.endpoint_url", &raw.endpoint_url, allow_http),
+            when_busy: self.take("cluster.when_busy", &raw.when_busy, |t| choice(t, &manners)),
+            retry_most: self.take("cluster.retry_most", &raw.retry_most, |t| match duration(t)? {
+                time if time.as_secs() <= 12 * 3600 => Ok(time),
+                _ => Err("give at most 12h, as Amazon SQS has it".to_owned()),
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longbow_core::diff::Comparison;
-use longbow_core::job::AttemptsPolicy;
+use longbow_core::job::{AttemptsPolicy, WhenBusy};
 use longbow_core::object::Encryption;
 use longbow_core::transfer::MethodPolicy;
 
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     /// Where state files are kept.
     pub(crate) state_dir: PathBuf,
     pub(crate) worker: WorkerSettings,
+    pub(crate) cluster: ClusterSettings,
     pub(crate) allow_http: bool,
     pub(crate) source: SideSettings,
     pub(crate) destination: DestinationSettings,
@@ -48,6 +49,20 @@ pub(crate) struct WorkerSettings {
     pub(crate) memory_bytes: u64,
     pub(crate) attempts: AttemptsPolicy,
     pub(crate) visibility: Duration,
+}
+
+/// The services that a fleet shares.
+#[derive(Debug, Clone)]
+pub(crate) struct ClusterSettings {
+    pub(crate) queue: Option<String>,
+    pub(crate) dead_letter_queue: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) when_busy: WhenBusy,
+    /// The longest wait between attempts.
+    pub(crate) retry_most: Duration,
 }
 
 /// How one side's store is reached.

@@ -76,7 +76,7 @@ pub(super) async fn run(asked: &Asked, voice: Voice) -> Result<Exit, CommandErro
     let options = JobsenderOptions {
         comparison: asked.comparison,
         selection: asked.selection.clone(),
-        transfer: state::new_transfer(),
+        transfer: crate::command::new_transfer(),
         spill: scratch.path().join("sort"),
         source_order: memory.source_order,
         destination_order: memory.destination_order,

@@ -54,7 +54,7 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
     header::tell(&voice, &asked, &sides, &memory, &file);
     let told = voice.clone();
     let shutdown = Shutdown::watch(move |text| told.notice(text))?;
-    let transfer = memory.transfer.clone().unwrap_or_else(state::new_transfer);
+    let transfer = memory.transfer.clone().unwrap_or_else(super::new_transfer);
     database.begin_transfer(&transfer, &route_text, clock.now()).await.map_err(state::failed)?;
 
     let trip = trip::Trip {

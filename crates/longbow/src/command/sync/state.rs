@@ -84,12 +84,6 @@ pub(super) async fn remember(database: &Database, sides: &Sides, summary: &Jobse
     }
 }
 
-/// A name for a run that sorts by time and is no other run's.
-pub(super) fn new_transfer() -> TransferId {
-    let now = jiff::Timestamp::now();
-    TransferId(format!("{}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ"), std::process::id()))
-}
-
 /// A failure of the state that ends the run.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn failed(error: BackendError) -> CommandError {

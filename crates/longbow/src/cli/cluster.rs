@@ -1,0 +1,189 @@
+//! The command line of a cluster: its services, the jobsender, the workers, and what an operator looks after.
+
+use clap::{Args, Subcommand};
+
+use super::hinted::Hinted;
+use super::{CopyArgs, Flags, OutputArgs, SelectionArgs, SideArgs, Surroundings, examples};
+use crate::settings::FlagLayer;
+
+/// Which queue and which table.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterArgs {
+    /// The Amazon SQS queue of jobs: URL, ARN or name
+    #[arg(long, value_name = "QUEUE")]
+    queue_url: Option<String>,
+    /// The queue for dead letters; by default the one that the queue's redrive policy names
+    #[arg(long, value_name = "QUEUE")]
+    dead_letter_queue_url: Option<String>,
+    /// The DynamoDB table of the state
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+}
+
+impl Flags for ClusterArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        layer.text("cluster.queue_url", "--queue-url", self.queue_url.as_deref());
+        let dead = self.dead_letter_queue_url.as_deref();
+        layer.text("cluster.dead_letter_queue_url", "--dead-letter-queue-url", dead);
+        layer.text("cluster.table", "--table", self.table.as_deref());
+    }
+}
+
+/// Arguments of `longbow jobsender`.
+#[derive(Debug, Args)]
+pub(crate) struct JobsenderArgs {
+    /// Where objects come from: s3://BUCKET/PREFIX
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Where they go: s3://BUCKET/PREFIX
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: String,
+    /// What to do while the queue holds an unfinished batch [default: refuse]
+    #[arg(long, value_name = "HOW", value_parser = Hinted(&["refuse", "append"]), help_heading = "Cluster")]
+    when_busy: Option<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) sides: SideArgs,
+    #[command(flatten)]
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Flags for JobsenderArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        layer.text("cluster.when_busy", "--when-busy", self.when_busy.as_deref());
+        self.cluster.write_down(layer);
+        self.selection.write_down(layer);
+        self.copy.write_down(layer);
+        self.sides.write_down(layer);
+        self.surroundings.write_down(layer);
+    }
+}
+
+/// Arguments of `longbow worker`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Where objects come from: s3://BUCKET/PREFIX
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Where they go: s3://BUCKET/PREFIX
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: String,
+    /// Ends when the queue holds nothing any more, visible or not
+    #[arg(long, help_heading = "Cluster")]
+    pub(crate) exit_when_empty: bool,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) sides: SideArgs,
+    #[command(flatten)]
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Flags for WorkerArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        self.cluster.write_down(layer);
+        self.copy.write_down(layer);
+        self.sides.write_down(layer);
+        self.surroundings.write_down(layer);
+    }
+}
+
+/// Arguments of `longbow state`.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(subcommand)]
+    pub(crate) action: StateAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateAction {
+    /// Makes the table, if it is not there, and waits until it can be used
+    #[command(after_help = examples::STATE)]
+    CreateTable(ServiceArgs),
+    /// Prints the table's schema as JSON, with the names of Terraform's aws_dynamodb_table
+    #[command(after_help = examples::STATE)]
+    Schema,
+}
+
+impl StateArgs {
+    /// The services that the action needs.
+    pub(crate) fn service(&self) -> Option<&ServiceArgs> {
+        match &self.action {
+            StateAction::CreateTable(service) => Some(service),
+            StateAction::Schema => None,
+        }
+    }
+}
+
+/// Arguments of commands that need queue or table and no store.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Writes JSON lines on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Flags for ServiceArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        self.cluster.write_down(layer);
+        self.surroundings.write_down(layer);
+    }
+}
+
+/// Arguments of `longbow dlq`.
+#[derive(Debug, Args)]
+pub(crate) struct DlqArgs {
+    #[command(subcommand)]
+    pub(crate) action: DlqAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqAction {
+    /// Shows dead letters with their reasons; they stay where they are
+    #[command(after_help = examples::DLQ)]
+    List(LetterArgs),
+    /// Sends dead letters to the queue again
+    #[command(after_help = examples::DLQ)]
+    Redrive(LetterArgs),
+    /// Removes dead letters for good
+    #[command(after_help = examples::DLQ)]
+    Purge(LetterArgs),
+}
+
+impl DlqArgs {
+    /// Which letters the action is about.
+    pub(crate) fn letters(&self) -> &LetterArgs {
+        match &self.action {
+            DlqAction::List(letters) | DlqAction::Redrive(letters) | DlqAction::Purge(letters) => letters,
+        }
+    }
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(crate) struct LetterArgs {
+    /// Only letters whose reason holds this text, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+}

@@ -1,0 +1,327 @@
+"""A fleet: a jobsender, workers, SQS and DynamoDB (ministack), buckets on SeaweedFS. What is said of the end is read by boto3."""
+
+import json
+import os
+import random
+import signal
+import time
+import uuid
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from stores import MIB, assert_same, content
+
+# The least that the program takes: a job of a worker that was killed comes back after it.
+VISIBILITY = "5s"
+
+
+class Cluster:
+    """A queue with its dead-letter queue, and the name of a table."""
+
+    def __init__(self, store):
+        config = Config(retries={"total_max_attempts": 3}, parameter_validation=False)
+        self.url = store.url
+        self.sqs, self.dynamodb = (
+            boto3.client(
+                name, endpoint_url=store.url, region_name="us-east-1", aws_access_key_id=store.access_key,
+                aws_secret_access_key=store.secret_key, config=config,
+            )
+            for name in ("sqs", "dynamodb")
+        )  # fmt: skip
+        name = f"jobs-{uuid.uuid4().hex[:10]}"
+        self.table = f"state-{name}"
+        self.dead = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "24"})
+        self.queue = self.sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": policy})["QueueUrl"]
+
+    @property
+    def environment(self):
+        """Where the program finds queue and table, and how soon a lost job comes back."""
+        return {
+            "AWS_ENDPOINT_URL_SQS": self.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.url,
+            "LONGBOW_WORKER__VISIBILITY": VISIBILITY,
+            "LONGBOW_CLUSTER__RETRY_MOST": "2s",
+        }
+
+    @property
+    def flags(self):
+        return ["--queue-url", self.queue, "--table", self.table]
+
+    def depth(self, url=None):
+        """Visible, in flight and delayed messages."""
+        names = [f"ApproximateNumberOfMessages{end}" for end in ("", "NotVisible", "Delayed")]
+        found = self.sqs.get_queue_attributes(QueueUrl=url or self.queue, AttributeNames=names)["Attributes"]
+        return tuple(int(found[name]) for name in names)
+
+    def take(self, url, most=10, hidden=0):
+        """Messages, which are visible again at once."""
+        reply = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=most, VisibilityTimeout=hidden, MessageAttributeNames=["All"]
+        )
+        return reply.get("Messages", [])
+
+    def send(self, *bodies):
+        """Puts messages into the queue."""
+        for at in range(0, len(bodies), 10):
+            entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[at : at + 10])]
+            failed = self.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries).get("Failed", [])
+            assert not failed, failed
+
+    def items(self):
+        """All items of the table."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
+        return [item for page in pages for item in page["Items"]]
+
+    def records(self):
+        """Subject → state of every object that is remembered."""
+        return {i["sk"]["S"]: i["state"]["S"] for i in self.items() if i["pk"]["S"].startswith("o#")}
+
+
+@pytest.fixture
+def cluster(ministack, longbow):
+    """A queue and a table that nobody else uses."""
+    cluster = Cluster(ministack)
+    longbow.environment.update(cluster.environment)
+    longbow("state", "create-table", "--table", cluster.table)
+    return cluster
+
+
+@pytest.fixture
+def store(seaweedfs):
+    """The buckets' store."""
+    return seaweedfs
+
+
+def wait_for(condition, what, seconds=30):
+    """Polls until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.02)
+
+
+def arguments(longbow, source, destination, cluster):
+    return [*longbow.sides(source.at(), destination.at()), *cluster.flags, "--method", "stream", "--json"]
+
+
+def test_the_table_is_made_once_and_is_what_the_schema_says(longbow, cluster):
+    again = longbow("state", "create-table", "--table", cluster.table)
+    assert "was there already" in again.out
+    schema = json.loads(longbow("state", "schema").out)
+    made = cluster.dynamodb.describe_table(TableName=cluster.table)["Table"]
+    keys = {key["KeyType"]: key["AttributeName"] for key in made["KeySchema"]}
+    assert keys == {"HASH": schema["hash_key"], "RANGE": schema["range_key"]}
+    attributes = {a["AttributeName"]: a["AttributeType"] for a in made["AttributeDefinitions"]}
+    assert attributes == {a["name"]: a["type"] for a in schema["attribute"]}
+    indexes = {index["IndexName"] for index in made["GlobalSecondaryIndexes"]}
+    assert indexes == {index["name"] for index in schema["global_secondary_index"]}
+
+
+def test_a_batch_is_sent_once_and_worked_off(longbow, cluster, source, destination):
+    objects = {f"d/{n:03}": content(100 + n, n) for n in range(120)}
+    source.fill(objects)
+    source.put("elsewhere", b"not below the prefix")
+    sides = [*longbow.sides(source.at("d"), destination.at("copy")), *cluster.flags, "--json"]
+    report = longbow.home / "jobs.jsonl"
+    sent = longbow("jobsender", *sides, "--report", report, report=report)
+    assert sent.summary["jobs_sent"] == sent.summary["to_copy"]["objects"] == len(objects)
+    assert {line["key"]: line["decision"] for line in sent.report} == {key: "copy" for key in objects}
+    assert sum(cluster.depth()) == len(objects)
+
+    # The last batch is unfinished: nothing is sent, and the exit code says why.
+    refused = longbow("jobsender", *sides, expect=4)
+    assert "unfinished batch" in refused.err and "--when-busy append" in refused.err
+    assert sum(cluster.depth()) == len(objects)
+
+    done = longbow("worker", *sides, "--exit-when-empty")
+    assert (done.summary["copied"], done.summary["failed"]) == (len(objects), 0)
+    assert_same(source, destination, "d/", "copy/")
+    assert cluster.depth() == (0, 0, 0)
+    assert cluster.records() == {key.removeprefix("d/"): "copied" for key in objects}
+
+    # A trial message of S3 is no batch, and there is nothing left to do.
+    cluster.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": source.name}))
+    again = longbow("jobsender", *sides)
+    assert (again.summary["jobs_sent"], again.summary["skipped"]["objects"]) == (0, len(objects))
+    assert cluster.depth() == (0, 0, 0)
+
+    # Append sends what a changed object needs beside what waits.
+    cluster.send("{}")
+    source.put("d/000", b"changed")
+    more = longbow("jobsender", *sides, "--when-busy", "append")
+    assert more.summary["jobs_sent"] == 1
+    longbow("worker", *sides, "--exit-when-empty")
+    assert destination.get("copy/000") == b"changed"
+    assert [letter["Body"] for letter in cluster.take(cluster.dead)] == ["{}"]
+
+
+def test_a_second_jobsender_is_refused_while_one_runs(longbow, cluster, source, destination):
+    source.fill({f"{n:04}": b"x" for n in range(1500)})
+    sides = arguments(longbow, source, destination, cluster)
+    first = longbow.start("jobsender", *sides)
+    wait_for(lambda: any(i["pk"]["S"].startswith("l#") for i in cluster.items()), "the lock is taken")
+    first.signal(signal.SIGSTOP)
+    try:
+        if first.process.poll() is None and not sum(cluster.depth()):
+            second = longbow("jobsender", *sides, expect=4)
+            assert "another jobsender works on this route" in second.err
+    finally:
+        first.signal(signal.SIGCONT)
+    assert longbow.judge(first.wait(), 0).summary["jobs_sent"] == 1500
+    # The lock is given up at the end.
+    refused = longbow("jobsender", *sides, expect=4)
+    assert "unfinished batch" in refused.err
+
+
+def test_dead_letters_keep_their_bytes_and_tell_their_reason(longbow, cluster, source, destination):
+    sides = arguments(longbow, source, destination, cluster)
+    source.put("a", b"a")
+    longbow("jobsender", *sides)
+    [job] = cluster.take(cluster.queue)
+    # To a place that no route has, and no job at all.
+    astray = job["Body"].replace('"destination":"a"', '"destination":"../../b"')
+    assert astray != job["Body"]
+    bodies = [astray, 'no job ✓ {"x":']
+    cluster.send(*bodies)
+    longbow("worker", *sides, "--exit-when-empty")
+    assert destination.keys() == ["a"]
+    assert cluster.depth() == (0, 0, 0)
+
+    queue = ["--queue-url", cluster.queue]
+    listed = longbow("dlq", "list", *queue, "--json")
+    letters = {event["body"]: event for event in listed.events if event["event"] == "letter"}
+    assert set(letters) == set(bodies)
+    assert all(letter["reason"] for letter in letters.values())
+    listed = longbow("dlq", "list", *queue, "--reason", "no longbow job")
+    assert "1 dead letters shown" in listed.out
+
+    one = longbow("dlq", "purge", *queue, "--reason", "no longbow job", "--json")
+    assert (one.summary["done"], one.summary["left"]) == (1, 1)
+    redriven = longbow("dlq", "redrive", *queue, "--json")
+    assert (redriven.summary["done"], redriven.summary["left"]) == (1, 0)
+    assert [message["Body"] for message in cluster.take(cluster.queue)] == [astray]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--table", "t"], "--queue-url"),
+        (["--queue-url", "jobs.fifo", "--table", "t"], "FIFO"),
+        (["--queue-url", "there-is-no-such-queue", "--table", "t"], "there-is-no-such-queue"),
+        (["--queue-url", "QUEUE", "--table", "there-is-no-such-table"], "there-is-no-such-table"),
+        (["--queue-url", "QUEUE"], "--table"),
+    ],
+)
+def test_services_that_are_not_there_are_named(longbow, cluster, source, destination, flags, words):
+    flags = [cluster.queue if flag == "QUEUE" else flag for flag in flags]
+    for command in ("jobsender", "worker"):
+        run = longbow(command, *longbow.sides(source.at(), destination.at()), *flags, expect=2)
+        assert words in run.err, str(run)
+
+
+def test_folders_are_for_one_machine(longbow, cluster, source, tmp_path):
+    for command in ("jobsender", "worker"):
+        run = longbow(command, source.at().uri, tmp_path / "folder", *cluster.flags, expect=2)
+        assert "longbow sync" in run.err, str(run)
+
+
+def test_sigterm_ends_a_worker_and_gives_its_jobs_back(longbow, cluster, source, destination, make_proxy):
+    source.put_parts("large", content(60 * MIB), 5 * MIB)
+    slow = make_proxy(destination.store)
+    slow.limit_uploads(2 * MIB)
+    sides = longbow.sides(source.at(), destination.at(via=slow)) + cluster.flags + ["--method", "stream", "--json"]
+    longbow("jobsender", *sides)
+    worker = longbow.start("worker", *sides, env={"LONGBOW_WORKER__VISIBILITY": "10m"})
+    wait_for(lambda: cluster.depth()[1] == 1, "the job is taken")
+    worker.signal(signal.SIGTERM)
+    ended = longbow.judge(worker.wait(), 0)
+    assert ended.summary["stopped"] and ended.seconds < 20
+    # Visible at once, not after ten minutes; another worker ends it.
+    assert cluster.depth() == (1, 0, 0), str(ended)
+    done = longbow("worker", *arguments(longbow, source, destination, cluster), "--exit-when-empty")
+    assert done.summary["copied"] == 1
+    assert_same(source, destination)
+    assert destination.uploads() == []
+
+
+# As far as SeaweedFS keeps them.
+ODD = ["+", "%41", "a b", "ü/é", "tab\tnew\nline", "a&b=c", "é"]
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_when_workers_are_killed_and_stopped_and_every_message_comes_twice(
+    longbow, cluster, source, destination
+):
+    chance = random.Random(os.environ.get("LONGBOW_TEST_SEED", "fleet"))
+    objects = {f"{n % 7}/{n:05}": content(chance.choice([0, 1, 900, 16_000, 70_000]), n % 50) for n in range(1984)}
+    objects |= {f"odd {n}/{key}": content(500, n) for n, key in enumerate(ODD)}
+    source.fill(objects)
+    large = {f"large/{n}": content(18 * MIB, n) for n in range(6)}
+    for key, body in large.items():
+        source.put_parts(key, body, 6 * MIB)
+    sides = arguments(longbow, source, destination, cluster)
+    sent = longbow("jobsender", *sides)
+    total = len(objects) + len(large)
+    assert sent.summary["jobs_sent"] == total
+
+    # Every message once more.
+    copies, seen = [], set()
+    while len(seen) < total:
+        taken = cluster.take(cluster.queue, hidden=30)
+        new = [message for message in taken if message["MessageId"] not in seen]
+        seen.update(message["MessageId"] for message in new)
+        copies += [message["Body"] for message in new]
+        for at in range(0, len(taken), 10):
+            entries = [
+                {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                for n, message in enumerate(taken[at : at + 10])
+            ]
+            cluster.sqs.change_message_visibility_batch(QueueUrl=cluster.queue, Entries=entries)
+        if len(copies) >= 400:
+            break
+    cluster.send(*copies)
+
+    workers = [longbow.start("worker", *sides, "--exit-when-empty") for _ in range(3)]
+    deadline = time.monotonic() + 240
+    kills, frozen = 0, None
+    while True:
+        time.sleep(2)
+        assert time.monotonic() < deadline, f"still {cluster.depth()} after {kills} kills"
+        running = [worker for worker in workers if worker.process.poll() is None]
+        if frozen and time.monotonic() - frozen[1] > 8:
+            # Longer than the visibility: its jobs went to others, and it wakes up with them in its hands.
+            frozen[0].signal(signal.SIGCONT)
+            frozen = None
+        if kills >= 5 or not running:
+            break
+        if frozen is None and kills == 1 and len(running) > 1:
+            running[0].signal(signal.SIGSTOP)
+            frozen = running[0], time.monotonic()
+            running = running[1:]
+        victim = chance.choice(running)
+        if frozen and victim is frozen[0]:
+            continue
+        victim.kill()
+        victim.process.wait()
+        kills += 1
+        workers.append(longbow.start("worker", *sides, "--exit-when-empty"))
+    if frozen:
+        frozen[0].signal(signal.SIGCONT)
+    last = longbow.start("worker", *sides, "--exit-when-empty")
+    for worker in [*workers, last]:
+        if worker.process.poll() is None:
+            longbow.judge(worker.wait(240), 0)
+    assert kills >= 1, "nobody was killed: too fast"
+
+    assert_same(source, destination)
+    assert destination.uploads() == []
+    assert cluster.depth() == (0, 0, 0)
+    assert cluster.depth(cluster.dead) == (0, 0, 0)
+    records = cluster.records()
+    assert len(records) == total and set(records.values()) == {"copied"}
+    # And there is nothing left to do.
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
