@@ -11,10 +11,11 @@ use longbow_aws::{S3Store, SideOptions, connect};
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{Md5, ObjectKey, Prefix};
 use longbow_core::port::{
-    CompleteRequest, CreateRequest, GetRequest, HeadRequest, MultipartStore as _, ObjectStore as _,
-    PartRequest, PutBody, PutRequest,
+    CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, MultipartStore as _,
+    ObjectStore as _, PartRequest, PutBody, PutRequest, ReadPin, WriteCondition,
 };
 use longbow_core::transfer::PartPlan;
+use servers::Server;
 
 fn kept(text: &str) -> PutBody {
     PutBody::Kept(vec![Bytes::copy_from_slice(text.as_bytes())])
@@ -111,6 +112,54 @@ async fn a_part_sent_again_is_the_one_that_counts() {
         let body = store.get(&key, &GetRequest::default()).await.unwrap();
         let frames: Vec<_> = body.stream.map(|frame| frame.unwrap()).collect().await;
         assert_eq!(frames.concat(), b"third", "{}", server.name);
+    }
+}
+
+/// The servers check the signatures of names that the SDK does not take (`s3/naming.rs`).
+#[tokio::test]
+async fn keys_of_white_space_alone_are_objects_like_others() {
+    let by_both = servers::all().into_iter().chain(servers::all().into_iter().map(Server::by_the_sdk));
+    for server in by_both {
+        let store = server.bucket("blank").await;
+        let container = store.traits().container;
+        let names = ["  ", "\t", "\u{2003}", "\u{3000} "];
+        for (key, other) in names.iter().zip(names.iter().cycle().skip(1)) {
+            let (key, other) = (ObjectKey::from(*key), ObjectKey::from(*other));
+            let said = format!("{} {key:?}", server.name);
+            let etag = store.put(&key, kept("blank"), &PutRequest::default()).await.unwrap().etag;
+            assert_eq!(store.head(&key, &HeadRequest::default()).await.unwrap().etag, etag, "{said}");
+            assert_eq!(store.get(&key, &GetRequest::default()).await.unwrap().length, 5, "{said}");
+            assert!(store.tags(&key, None).await.unwrap().is_empty(), "{said}");
+            let copy = CopyRequest {
+                source_container: container.clone(),
+                source: key.clone(),
+                pin: ReadPin { etag: etag.clone(), version: None },
+                attributes: None,
+                keep_tags: true,
+                condition: WriteCondition::Always,
+            };
+            assert_eq!(store.copy(&other, &copy).await.unwrap().etag, etag, "{said}");
+            store.delete(&other, etag.as_ref()).await.unwrap();
+            let upload = store.create_upload(&other, &CreateRequest::default()).await.unwrap();
+            let part = PartRequest { number: 1, offset: 0, md5: None };
+            let sent = store.put_part(&other, &upload, kept("in parts"), &part).await.unwrap();
+            let listed = store.list_parts(&other, &upload, &PartPlan::new(8, 8)).await.unwrap();
+            assert_eq!(listed.len(), 1, "{said}");
+            let found = store.list_uploads(&Prefix::raw(other.as_str())).await.unwrap();
+            assert!(found.iter().any(|u| u.key == other && u.upload == upload), "{said}: {found:?}");
+            let request =
+                CompleteRequest { parts: vec![(1, sent.etag.unwrap())], size: 8, ..Default::default() };
+            store.complete_upload(&other, &upload, &request).await.unwrap();
+            let part = HeadRequest { part: Some(1), ..Default::default() };
+            assert_eq!(store.head(&other, &part).await.unwrap().size, 8, "{said}");
+            let page = store.list(&Prefix::default(), None).await.unwrap();
+            let keys: BTreeSet<_> = page.objects.into_iter().map(|o| o.key).collect();
+            assert_eq!(keys, BTreeSet::from([key.clone(), other.clone()]), "{said}");
+            let upload = store.create_upload(&key, &CreateRequest::default()).await.unwrap();
+            store.abort_upload(&key, &upload).await.unwrap();
+            store.delete(&key, None).await.unwrap();
+            store.delete(&other, None).await.unwrap();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::get::range_header;
 use super::head::check_key;
+use super::naming::named;
 use super::put::part_number;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
@@ -40,7 +41,6 @@ impl S3Store {
             .patient
             .copy_object()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .copy_source(copy_source(request))
             .set_copy_source_if_match(request.pin.etag.as_ref().map(ETag::quoted))
             .set_if_match(if_match)
@@ -54,9 +54,9 @@ impl S3Store {
         let answer = match &request.attributes {
             Some(attributes) => {
                 let call = with_attributes!(call, attributes).metadata_directive(MetadataDirective::Replace);
-                with_expires(call.customize(), attributes).send().await
+                with_expires(named!(call, key), attributes).send().await
             }
-            None => call.send().await,
+            None => named!(call, key).send().await,
         }
         .map_err(|error| translate(&about, error))?;
         let result = answer.copy_object_result.as_ref();
@@ -92,22 +92,19 @@ impl S3Store {
         source: &CopyRequest,
     ) -> Result<Written, StoreError> {
         let about = self.about(Call::UploadPartCopy, Some(key));
-        let answer = self
+        let call = self
             .clients
             .patient
             .upload_part_copy()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .upload_id(&upload.0)
             .part_number(part_number(&about, number)?)
             .copy_source(copy_source(source))
             .copy_source_range(range_header(&about, range)?)
             .set_copy_source_if_match(source.pin.etag.as_ref().map(ETag::quoted))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| translate(&about, error))?;
+            .set_expected_bucket_owner(self.owner.clone());
+        let answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
         let Some(tag) = etag(answer.copy_part_result.as_ref().and_then(|r| r.e_tag())) else {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));
         };

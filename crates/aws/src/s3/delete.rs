@@ -5,6 +5,7 @@ use longbow_core::object::{ETag, ObjectKey};
 
 use super::S3Store;
 use super::head::check_key;
+use super::naming::named;
 use crate::call::Call;
 use crate::failure::translate;
 
@@ -35,18 +36,15 @@ impl S3Store {
 
     async fn delete_now(&self, key: &ObjectKey, if_match: Option<&ETag>) -> Result<(), StoreError> {
         let about = self.about(Call::DeleteObject, Some(key));
-        self.clients
+        let call = self
+            .clients
             .quick
             .delete_object()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .set_if_match(if_match.map(ETag::quoted))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| translate(&about, error))
+            .set_expected_bucket_owner(self.owner.clone());
+        named!(call, key).send().await.map(drop).map_err(|error| translate(&about, error))
     }
 }
 

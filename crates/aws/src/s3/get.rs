@@ -10,6 +10,7 @@ use longbow_core::port::{ByteRange, GetRequest, ObjectBody};
 
 use super::S3Store;
 use super::head::{check_key, check_pin};
+use super::naming::named;
 use crate::attributes::{content_range, head_of_get};
 use crate::body::reading;
 use crate::call::Call;
@@ -30,21 +31,18 @@ impl S3Store {
         }
         let range = request.range.map(|range| range_header(&about, range)).transpose()?;
         let checksums = request.checksums && range.is_none();
-        let mut answer = self
+        let call = self
             .clients
             .quick
             .get_object()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .set_if_match(request.pin.etag.as_ref().map(ETag::quoted))
             .set_version_id(request.pin.version.as_ref().map(|v| v.0.clone()))
             .set_range(range)
             .set_checksum_mode(checksums.then_some(ChecksumMode::Enabled))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| translate(&about, error))?;
+            .set_expected_bucket_owner(self.owner.clone());
+        let mut answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
         let mut head = head_of_get(&mut answer);
         head.parts = None;
         check_pin(&about, &request.pin, head.etag.as_ref(), head.version.as_ref())?;

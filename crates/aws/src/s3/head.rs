@@ -6,6 +6,7 @@ use longbow_core::object::{ETag, ObjectHead, ObjectKey, VersionId};
 use longbow_core::port::{HeadRequest, ReadPin};
 
 use super::S3Store;
+use super::naming::named;
 use crate::attributes::head_of_head;
 use crate::call::Call;
 use crate::failure::{About, translate};
@@ -52,21 +53,18 @@ impl S3Store {
             .map(i32::try_from)
             .transpose()
             .map_err(|_| about.fault(StoreErrorKind::Permanent, "no object has that many parts"))?;
-        let mut answer = self
+        let call = self
             .clients
             .quick
             .head_object()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .set_if_match(request.pin.etag.as_ref().map(ETag::quoted))
             .set_version_id(request.pin.version.as_ref().map(|v| v.0.clone()))
             .set_part_number(part_number)
             .set_checksum_mode(request.checksums.then_some(ChecksumMode::Enabled))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| translate(&about, error))?;
+            .set_expected_bucket_owner(self.owner.clone());
+        let mut answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
         let whole_unknown = part.is_some() && answer.content_range.is_none();
         let length = answer.content_length.and_then(|n| u64::try_from(n).ok());
         let Some(length) = length else {

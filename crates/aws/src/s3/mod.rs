@@ -6,6 +6,7 @@ mod get;
 mod head;
 mod list;
 mod multipart;
+mod naming;
 mod put;
 mod tags;
 

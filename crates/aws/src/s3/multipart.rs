@@ -12,6 +12,7 @@ use longbow_core::port::{CompleteRequest, CreateRequest, ListedPart, ListedUploa
 
 use super::head::check_key;
 use super::list::decode;
+use super::naming::named;
 use super::put::part_number;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
@@ -57,7 +58,6 @@ impl S3Store {
             .quick
             .create_multipart_upload()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .set_checksum_algorithm(request.crc64nvme.then_some(ChecksumAlgorithm::Crc64Nvme))
             .set_checksum_type(request.crc64nvme.then_some(ChecksumType::FullObject))
             .set_tagging(tagging(&request.tags))
@@ -66,7 +66,8 @@ impl S3Store {
             .set_ssekms_key_id(kms_key)
             .set_request_payer(self.payer.clone())
             .set_expected_bucket_owner(self.owner.clone());
-        let call = with_expires(with_attributes!(call, &request.attributes).customize(), &request.attributes);
+        let call = with_attributes!(call, &request.attributes);
+        let call = with_expires(named!(call, key), &request.attributes);
         let answer = call.send().await.map_err(|error| translate(&about, error))?;
         match answer.upload_id {
             Some(id) if !id.is_empty() => Ok(UploadId(id)),
@@ -84,19 +85,16 @@ impl S3Store {
         let mut parts = BTreeMap::new();
         let mut marker: Option<String> = None;
         loop {
-            let answer = self
+            let call = self
                 .clients
                 .quick
                 .list_parts()
                 .bucket(&*self.bucket)
-                .key(key.as_str())
                 .upload_id(&upload.0)
                 .set_part_number_marker(marker.clone())
                 .set_request_payer(self.payer.clone())
-                .set_expected_bucket_owner(self.owner.clone())
-                .send()
-                .await
-                .map_err(|error| translate(&about, error))?;
+                .set_expected_bucket_owner(self.owner.clone());
+            let answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
             for part in answer.parts.unwrap_or_default() {
                 let number = part.part_number.and_then(|n| u32::try_from(n).ok());
                 let size = part.size.and_then(|n| u64::try_from(n).ok());
@@ -186,12 +184,11 @@ impl S3Store {
         let sums = ChecksumTexts::from(&Checksums { crc32c: None, crc32: None, ..request.checksums });
         // Amazon refuses parts that do not add up to this; other stores are not known to read it.
         let size = i64::try_from(request.size).ok().filter(|_| self.traits.amazon);
-        let answer = self
+        let call = self
             .clients
             .patient
             .complete_multipart_upload()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .upload_id(&upload.0)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .set_checksum_crc64_nvme(sums.crc64nvme)
@@ -200,10 +197,8 @@ impl S3Store {
             .set_if_match(if_match)
             .set_if_none_match(if_none_match)
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| translate(&about, error))?;
+            .set_expected_bucket_owner(self.owner.clone());
+        let answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
         let Some(tag) = etag(answer.e_tag()) else {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));
         };
@@ -229,18 +224,15 @@ impl S3Store {
 
     pub(super) async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), StoreError> {
         let about = self.about(Call::AbortMultipartUpload, Some(key));
-        let outcome = self
+        let call = self
             .clients
             .quick
             .abort_multipart_upload()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .upload_id(&upload.0)
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await;
-        match outcome.map_err(|error| translate(&about, error)) {
+            .set_expected_bucket_owner(self.owner.clone());
+        match named!(call, key).send().await.map_err(|error| translate(&about, error)) {
             Err(error) if matches!(error.kind, StoreErrorKind::NoSuchUpload | StoreErrorKind::NotFound) => {
                 Ok(())
             }

@@ -8,6 +8,7 @@ use longbow_core::object::{Md5, ObjectKey};
 use longbow_core::port::{PartRequest, PutBody, PutRequest, UploadId, Written};
 
 use super::head::check_key;
+use super::naming::named;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
     ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, tagging, version, with_attributes,
@@ -44,7 +45,6 @@ impl S3Store {
             .upload
             .put_object()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .body(ByteStream::new(body))
             .content_length(length)
             .set_content_md5(request.md5.as_ref().map(Md5::to_base64))
@@ -59,7 +59,8 @@ impl S3Store {
             .set_ssekms_key_id(kms_key)
             .set_request_payer(self.payer.clone())
             .set_expected_bucket_owner(self.owner.clone());
-        let call = with_attributes!(call, &request.attributes).customize().disable_payload_signing();
+        let call = with_attributes!(call, &request.attributes);
+        let call = named!(call, key).disable_payload_signing();
         let call = with_expires(call, &request.attributes);
         let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         let tag = etag(answer.e_tag());
@@ -109,16 +110,14 @@ impl S3Store {
             .upload
             .upload_part()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .upload_id(&upload.0)
             .part_number(number)
             .body(ByteStream::new(body))
             .content_length(length)
             .set_content_md5(request.md5.as_ref().map(Md5::to_base64))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .customize()
-            .disable_payload_signing();
+            .set_expected_bucket_owner(self.owner.clone());
+        let call = named!(call, key).disable_payload_signing();
         let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         Ok(Written {
             etag: etag(answer.e_tag()),

@@ -5,6 +5,7 @@ use longbow_core::object::{ObjectKey, Tag, VersionId};
 
 use super::S3Store;
 use super::head::check_key;
+use super::naming::named;
 use crate::call::Call;
 use crate::failure::translate;
 
@@ -16,19 +17,15 @@ impl S3Store {
     ) -> Result<Vec<Tag>, StoreError> {
         let about = self.about(Call::GetObjectTagging, Some(key));
         check_key(&about, key)?;
-        let outcome = self
+        let call = self
             .clients
             .quick
             .get_object_tagging()
             .bucket(&*self.bucket)
-            .key(key.as_str())
             .set_version_id(version.map(|v| v.0.clone()))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| translate(&about, error));
-        match outcome {
+            .set_expected_bucket_owner(self.owner.clone());
+        match named!(call, key).send().await.map_err(|error| translate(&about, error)) {
             Ok(answer) => {
                 Ok(answer.tag_set.into_iter().map(|tag| Tag { key: tag.key, value: tag.value }).collect())
             }

@@ -435,3 +435,63 @@ async fn keys_reach_the_server_byte_for_byte() {
         assert_eq!(uri.split('?').next().unwrap().strip_prefix("http://127.0.0.1:1"), Some(path));
     }
 }
+
+/// The SDK takes such keys for none; every call has to name them all the same, and to sign what it sends.
+#[tokio::test]
+async fn keys_of_white_space_alone_are_named_by_every_call() {
+    let canned = Canned::new(|asked| {
+        let body = match (asked.method.as_str(), asked.uri.split_once('?').map_or("", |(_, query)| query)) {
+            ("DELETE", _) => return reply(204, ""),
+            ("POST", query) if query.starts_with("uploads") => {
+                "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+            }
+            ("POST", _) => {
+                "<CompleteMultipartUploadResult><ETag>\"x\"</ETag></CompleteMultipartUploadResult>"
+            }
+            ("GET", query) if query.contains("tagging") => "<Tagging><TagSet/></Tagging>",
+            ("GET", query) if query.contains("uploadId") => {
+                "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>"
+            }
+            ("PUT", query) if query.contains("x-id=UploadPartCopy") => {
+                "<CopyPartResult><ETag>\"x\"</ETag></CopyPartResult>"
+            }
+            ("PUT", _) if asked.header("x-amz-copy-source").is_some() => {
+                "<CopyObjectResult><ETag>\"x\"</ETag></CopyObjectResult>"
+            }
+            _ => "",
+        };
+        let headers = vec![("etag", "\"x\"".to_owned())];
+        Some((200, headers, body.as_bytes().to_vec()))
+    });
+    let store = open(&canned).await;
+    for (name, path) in [(" ", "%20"), ("\t", "%09"), ("\u{2003}\n", "%E2%80%83%0A"), ("  ", "%20%20")] {
+        let (key, part) = (ObjectKey::from(name), PartRequest { number: 1, offset: 0, md5: None });
+        let range = ByteRange { start: 0, length: 1 };
+        let attributes = ObjectAttributes { expires: Some("later".into()), ..Default::default() };
+        let replaced = CopyRequest { attributes: Some(attributes.clone()), ..copy_of(name) };
+        let before = canned.asked().len();
+        store.put(&key, kept("x"), &PutRequest::default()).await.unwrap();
+        store.get(&key, &GetRequest::default()).await.unwrap();
+        store.head(&key, &HeadRequest::default()).await.unwrap();
+        let _ = store.head(&key, &HeadRequest { part: Some(1), ..Default::default() }).await;
+        store.tags(&key, None).await.unwrap();
+        store.copy(&key, &copy_of(name)).await.unwrap();
+        store.copy(&key, &replaced).await.unwrap();
+        store.create_upload(&key, &CreateRequest { attributes, ..Default::default() }).await.unwrap();
+        store.put_part(&key, &upload(), kept("x"), &part).await.unwrap();
+        store.copy_part(&key, &upload(), 1, range, &copy_of(name)).await.unwrap();
+        store.list_parts(&key, &upload(), &PartPlan::new(5, 5)).await.unwrap();
+        store.complete_upload(&key, &upload(), &complete()).await.unwrap();
+        store.abort_upload(&key, &upload()).await.unwrap();
+        store.delete(&key, None).await.unwrap();
+        let asked = canned.asked();
+        assert!(asked.len() >= before + 14, "each call asks at least once");
+        for asked in &asked[before..] {
+            let sent = asked.uri.split('?').next().unwrap();
+            assert_eq!(sent, format!("http://127.0.0.1:1/bucket/{path}"), "{}", asked.method);
+            assert!(asked.header("authorization").is_some());
+            let source = asked.header("x-amz-copy-source");
+            assert!(source.is_none_or(|source| source == format!("source/{path}")), "{source:?}");
+        }
+    }
+}
