@@ -212,6 +212,32 @@ async fn stores_without_features_are_served_without_them_and_it_is_said_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_a_store_has_as_a_folder_is_reported_as_refused_by_it() {
+    for parts in [false, true] {
+        let world = World::new();
+        world.destination.configure(|s| (s.amazon, s.folders_exist) = (false, true));
+        world.destination.put_bytes("a/b", b"below");
+        match parts {
+            true => drop(world.put_parts("a", &noise(11 * MIB, 9), 6 * MIB).await),
+            false => drop(world.source.put_bytes("a", b"beside")),
+        }
+        world.ask_for("a").await;
+        world.s3.forget_journal();
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (0, 1));
+        let report = world.observer.report("a").expect("a report");
+        assert_eq!((report.failure, report.attempts), (Some(FailureClass::Permanent), 1));
+        let told = ["refuses the key a:", "412", "404", "below a/"];
+        assert!(told.iter().all(|words| report.reason.contains(words)), "{}", report.reason);
+        let write = if parts { "complete_upload" } else { "put" };
+        let writes = world.destination.journal();
+        let writes = writes.iter().filter(|e| e.call.name() == write && e.key.as_str() == "a");
+        assert_eq!(writes.count(), 2, "once more, for it might have been somebody else");
+        assert!(world.destination.uploads().is_empty() && world.queue.bodies().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn under_kms_every_digest_goes_ahead_of_its_bytes() {
     let world = World::new();
     world.destination.configure(|s| s.encryption = Some(Encryption::Kms { key: None }));

@@ -86,6 +86,18 @@ def test_keys_that_a_store_refuses_are_reported_one_by_one(ministack, seaweedfs,
     assert all(line["reason"] for line in run.lines("failed").values())
 
 
+def test_a_key_that_seaweedfs_has_as_a_folder_is_said_to_be_one(ministack, seaweedfs, make_bucket, longbow):
+    """It answers 412 for such a key, though nothing has it: nobody has changed anything."""
+    source, destination = make_bucket(ministack), make_bucket(seaweedfs)
+    fill(destination, ["x/y"])
+    fill(source, ["good", "x"])
+    run = longbow.sync(source.at(), destination.at(), expect=1)
+    assert destination.keys() == ["good", "x/y"]
+    failed = run.lines("failed")["x"]
+    assert "refuses the key x:" in failed["reason"] and "changed" not in failed["reason"], failed
+    assert failed["attempts"] == 1, failed
+
+
 def test_keys_that_cannot_be_file_names(ministack, make_bucket, longbow, tmp_path):
     bucket = make_bucket(ministack)
     bad = ["../up", "a/../b", "..", ".", "a/./b", "a//b", "/etc/absolute", "x", "k" * 300, "dir/"]

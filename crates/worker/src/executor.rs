@@ -27,6 +27,8 @@ pub(crate) enum Stopped {
     SourceChanged,
     /// The destination is not what was observed any more: look at both sides again.
     DestinationChanged,
+    /// The destination says that something has the key, and when asked what, that nothing has.
+    Contradicted(Failure),
     /// A store lacks a feature, which is known now: look at both sides again and do without.
     Adapted(String),
     /// Another attempt has taken over, or the lease is lost: leave everything as it is.
@@ -76,10 +78,13 @@ pub(crate) async fn run(
         let failure = Failure::new(FailureClass::Permanent, message);
         return settle::settle_failure(shared, claimed, Stopped::Failed(failure), started).await;
     }
-    let mut looks = 0;
+    let (mut looks, mut contradicted) = (0, false);
     let stopped = loop {
-        match attempt(shared, &mut claimed, looks > 0, drain).await {
+        match attempt(shared, &mut claimed, looks > 0 || contradicted, drain).await {
             Ok(finished) => return settle::settle(shared, claimed, finished, started).await,
+            // Once: somebody who wrote it and removed it again. Twice: it is the store.
+            Err(Stopped::Contradicted(failure)) if contradicted => break Stopped::Failed(failure),
+            Err(Stopped::Contradicted(_)) => contradicted = true,
             Err(changed @ (Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted(_))) => {
                 looks += 1;
                 if looks >= LOOKS {

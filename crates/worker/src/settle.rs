@@ -109,7 +109,7 @@ pub(crate) async fn settle_failure(
     started: Duration,
 ) -> Result<(), BackendError> {
     let failure = match stopped {
-        Stopped::Failed(failure) => failure,
+        Stopped::Failed(failure) | Stopped::Contradicted(failure) => failure,
         Stopped::Superseded => return leave(shared, &claimed).await,
         Stopped::Backend(error) => return Err(error),
         // The executor turns these into a failure when they come too often.

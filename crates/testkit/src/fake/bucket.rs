@@ -111,12 +111,15 @@ impl Bucket {
     /// Whether a write may happen. `If-Match` on a missing key is S3's `NoSuchKey`, and for the caller a
     /// condition that does not hold like any other.
     pub fn check_condition(&self, key: &ObjectKey, condition: &WriteCondition) -> Result<(), StoreError> {
-        if *condition == WriteCondition::Always {
+        if *condition == WriteCondition::Always || self.settings.ignores_conditions {
             return Ok(());
         }
         self.require(Feature::ConditionalWrites)?;
         match (condition, self.current(key.as_str())) {
             (WriteCondition::Absent, Some(_)) => Err(precondition(key, "If-None-Match: *")),
+            (WriteCondition::Absent, None) if self.settings.folders_exist && self.is_folder(key) => {
+                Err(precondition(key, "If-None-Match: *"))
+            }
             (WriteCondition::Matches(etag), Some(object)) if *etag != object.etag => {
                 Err(precondition(key, "If-Match"))
             }
@@ -127,6 +130,11 @@ impl Bucket {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn is_folder(&self, key: &ObjectKey) -> bool {
+        let folder = format!("{}/", key.as_str());
+        self.keys.range(folder.clone()..).next().is_some_and(|(other, _)| other.starts_with(&folder))
     }
 
     /// Writes a whole object.
@@ -147,6 +155,8 @@ impl Bucket {
         self.check_condition(key, condition)?;
         let checksums = self.kept_checksums(&body);
         let etag = self.tag_of(ETag::of_md5(body.digests.md5), new.encryption.as_ref());
+        let tags = if self.settings.forgets_tags_of_puts { Vec::new() } else { new.tags };
+        let new = NewObject { tags, ..new };
         Ok(self.store(
             key,
             body.content,

@@ -31,6 +31,16 @@ pub struct BucketSettings {
     pub default_checksum: bool,
     /// Features that are refused with `NotImplemented`.
     pub lacks: Vec<Feature>,
+    /// Say to be Amazon's own service, of which every feature can be expected.
+    pub amazon: bool,
+    /// Refuse `If-None-Match: *` for a key that is a folder of others, though nothing has it, as SeaweedFS does.
+    pub folders_exist: bool,
+    /// Take conditions on writes and not look at them, as `rclone serve s3` does.
+    pub ignores_conditions: bool,
+    /// Take tags at the begin of an upload and lose them, as ministack does.
+    pub forgets_tags_of_uploads: bool,
+    /// Take tags with a whole object and lose them.
+    pub forgets_tags_of_puts: bool,
     /// Keep the bytes of what is written; without it a huge body is digested and thrown away.
     pub keep_bytes: bool,
     /// How long each call takes, on tokio's clock.
@@ -51,6 +61,11 @@ impl Default for BucketSettings {
             storage_class: None,
             default_checksum: true,
             lacks: Vec::new(),
+            amazon: true,
+            folders_exist: false,
+            ignores_conditions: false,
+            forgets_tags_of_uploads: false,
+            forgets_tags_of_puts: false,
             keep_bytes: true,
             latency: Duration::ZERO,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use longbow_core::failure::{Feature, StoreError};
-use longbow_core::object::{ETag, KeyOrder, ObjectKey, Prefix, Tag, Timestamp, VersionId};
+use longbow_core::object::{ETag, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
     CopyRequest, GetRequest, HeadRequest, ListPage, ListedUpload, ObjectBody, ObjectStore, PutBody,
     PutRequest, ReadPin, StoreTraits, Written,
@@ -192,12 +192,13 @@ fn of_object(object: &Arc<Object>) -> Reply {
 #[async_trait]
 impl ObjectStore for FakeStore {
     fn traits(&self) -> StoreTraits {
-        let order = self.service.look(&self.bucket, |bucket, _| Ok(bucket.settings.promised_order));
+        let settings = self.service.look(&self.bucket, |bucket, _| Ok(bucket.settings.clone()));
+        let settings = settings.unwrap_or_default();
         StoreTraits {
             name: format!("s3://{} (in memory)", self.bucket),
-            order: order.unwrap_or(Some(KeyOrder::Bytes)),
+            order: settings.promised_order,
             folder: false,
-            amazon: false,
+            amazon: settings.amazon,
             encryption: None,
             copy_domain: Some(format!("fake-{:p}", self.service.clock())),
             container: self.bucket.clone(),

@@ -174,7 +174,10 @@ impl Bucket {
         let digest = composite_etag(parts.iter().map(|part| part.md5));
         let sizes = parts.iter().map(|part| part.content.length()).collect();
         let content = Content::join(parts.into_iter().map(|part| part.content));
-        let new = upload.new.clone();
+        let mut new = upload.new.clone();
+        if self.settings.forgets_tags_of_uploads {
+            new.tags.clear();
+        }
         let etag = self.tag_of(digest, new.encryption.as_ref());
         self.uploads.remove(&name.0);
         Ok(self.store(key, content, etag, None, sizes, checksums, new, now))

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use longbow_core::failure::{Failure, FailureClass, Feature, StoreError, StoreErrorKind};
 use longbow_core::job::{CopyMethod, Observation};
-use longbow_core::object::{Checksums, ETag, Md5, VersionId};
-use longbow_core::port::{HeadRequest, Written};
+use longbow_core::object::{Checksums, ETag, Md5, ObjectKey, VersionId};
+use longbow_core::port::{HeadRequest, WriteCondition, Written};
 use longbow_core::transfer::{MethodPolicy, WriteMethod};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,7 @@ pub(crate) async fn copy(
     drain: &CancellationToken,
 ) -> Result<Copied, Stopped> {
     let server_side = planned.server_side;
+    let absent = planned.condition == WriteCondition::Absent;
     if planned.write == WriteMethod::Whole {
         abort_unknown(shared, claimed).await;
     }
@@ -79,7 +80,25 @@ pub(crate) async fn copy(
             shared.quirks.lacks(Feature::ServerSideCopy);
             Err(Stopped::Adapted(message))
         }
+        Err(Stopped::DestinationChanged) if absent && !shared.quirks.destination.amazon => {
+            Err(what_changed(shared, &claimed.job.destination).await)
+        }
         result => result,
+    }
+}
+
+/// A store refused to write to a free key because it is not free. SeaweedFS says so of a key that is a folder of others
+/// there, and then that it has no such object: nobody has changed anything, and looking again shows the same for ever.
+async fn what_changed(shared: &Shared, key: &ObjectKey) -> Stopped {
+    match shared.ports.destination.head(key, &HeadRequest::default()).await {
+        Err(error) if error.kind == StoreErrorKind::NotFound => Stopped::Contradicted(Failure::new(
+            FailureClass::Permanent,
+            format!(
+                "the destination refuses the key {key}: it takes it for one that exists (412), but has no such object (404), as stores do that keep keys as folders and have others below {key}/"
+            ),
+        )),
+        // What is there, or why it cannot be seen, is found by the next look.
+        _ => Stopped::DestinationChanged,
     }
 }
 
