@@ -238,6 +238,38 @@ async fn a_key_that_a_store_has_as_a_folder_is_reported_as_refused_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tags_that_a_store_takes_and_forgets_are_reported_as_lost() {
+    for (amazon, by_put) in [(false, true), (false, false), (true, false)] {
+        let world = World::new();
+        world.destination.configure(|s| {
+            s.amazon = amazon;
+            (s.forgets_tags_of_puts, s.forgets_tags_of_uploads) = (by_put, !by_put);
+        });
+        for n in 0..3 {
+            let (large, small) = (format!("large{n}"), format!("small{n}"));
+            world.put_parts(&large, &noise(11 * MIB, n), 6 * MIB).await;
+            world.source.put_bytes(&small, &noise(100, n));
+            world.source.put_bytes(&format!("plain{n}"), b"no tags");
+            for key in [large, small] {
+                world.source.set_tags(&key, &[("k", "v"), ("l", "")]);
+                world.ask_for(&key).await;
+            }
+            world.ask_for(&format!("plain{n}")).await;
+        }
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (9, 0));
+        for report in world.observer.reports() {
+            let key = report.key.as_str();
+            let forgot = !amazon && key.starts_with(if by_put { "small" } else { "large" });
+            let lost: &[&str] = if forgot { &["2 tags"] } else { &[] };
+            assert_eq!(report.lost, lost, "{key}");
+        }
+        let said = world.observer.notices().iter().filter(|n| n.contains("does not keep them")).count();
+        assert_eq!((said, world.destination.count("tags")), if amazon { (0, 0) } else { (1, 2) });
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn under_kms_every_digest_goes_ahead_of_its_bytes() {
     let world = World::new();
     world.destination.configure(|s| s.encryption = Some(Encryption::Kms { key: None }));

@@ -142,6 +142,19 @@ def test_attributes_and_tags_are_kept(source, destination, longbow, method, stor
     assert not any(line.get("lost") for line in run.report)
 
 
+def test_tags_that_a_store_forgets_are_reported(ministack, make_bucket, longbow):
+    """ministack takes the tags of an upload in parts and has none afterwards."""
+    source, destination = make_bucket(ministack), make_bucket(ministack)
+    for key in ("small", "large"):
+        source.put(key, content(11 * MIB if key == "large" else 100), Tagging="a=b&c=d")
+    flags = ["--method", "stream", "--part-size", "5MiB"]
+    run = longbow.sync(source.at(), destination.at(), *flags, env={"LONGBOW_WORKER__WHOLE_UP_TO": "5MiB"})
+    assert destination.tags("small") == {"a": "b", "c": "d"} and destination.tags("large") == {}
+    lines = run.lines("copied")
+    assert lines["large"]["method"] == "multipart" and lines["large"]["lost"] == ["2 tags"]
+    assert not lines["small"].get("lost")
+
+
 def test_no_tags_asks_for_none_and_writes_none(source, destination, longbow, make_proxy, store):
     source.put("k", b"x", Tagging="a=b")
     reads, writes = make_proxy(store), make_proxy(store)

@@ -5,10 +5,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use longbow_core::failure::Feature;
+use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::port::{Observer, StoreTraits};
+use tokio::sync::OnceCell;
 
 use crate::WorkerPorts;
+
+/// How tags reach a store. Some keep those of one way and lose those of the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TagsBy {
+    /// With an object that is written whole.
+    Put,
+    /// With the begin of an upload.
+    Upload,
+}
 
 /// Facts about source and destination.
 pub(crate) struct Quirks {
@@ -19,6 +29,8 @@ pub(crate) struct Quirks {
     no_checksums: AtomicBool,
     no_tags: AtomicBool,
     tags_suspected: AtomicBool,
+    tags_kept_by_put: OnceCell<bool>,
+    tags_kept_by_upload: OnceCell<bool>,
     no_multipart: AtomicBool,
     no_server_side: AtomicBool,
     source_tags_are_no_digests: AtomicBool,
@@ -35,6 +47,8 @@ impl Quirks {
             source_tags_are_no_digests: AtomicBool::new(source.folder),
             destination_tags_are_no_digests: AtomicBool::new(no_digests || destination.folder),
             tags_suspected: AtomicBool::new(false),
+            tags_kept_by_put: OnceCell::new(),
+            tags_kept_by_upload: OnceCell::new(),
             no_conditions: AtomicBool::new(false),
             no_multipart: AtomicBool::new(false),
             no_server_side: AtomicBool::new(false),
@@ -101,6 +115,41 @@ impl Quirks {
             self.no_tags.store(false, Ordering::Relaxed);
             self.lacks(Feature::Tags);
         }
+    }
+
+    /// Whether the destination keeps the tags that it took, found out once for each way by `ask`: whether it kept all
+    /// those of one object. Amazon's keeps them; a folder gets none.
+    pub(crate) async fn keeps_tags(
+        &self,
+        by: TagsBy,
+        ask: impl Future<Output = Result<bool, StoreError>>,
+    ) -> bool {
+        if self.destination.amazon || self.destination.folder {
+            return true;
+        }
+        let (known, way) = match by {
+            TagsBy::Put => (&self.tags_kept_by_put, "written whole"),
+            TagsBy::Upload => (&self.tags_kept_by_upload, "uploaded in parts"),
+        };
+        let find_out = async {
+            let name = &self.destination.name;
+            match ask.await {
+                Ok(true) => true,
+                Err(error) if !matches!(error.kind, StoreErrorKind::Unsupported(_)) => {
+                    self.observer.notice(&format!(
+                        "whether {name} keeps the tags of objects {way} cannot be told, and none are reported as lost: {error}"
+                    ));
+                    true
+                }
+                _ => {
+                    self.observer.notice(&format!(
+                        "{name} takes the tags of objects {way} and does not keep them: they are reported for each object that has some"
+                    ));
+                    false
+                }
+            }
+        };
+        *known.get_or_init(|| find_out).await
     }
 
     /// Whether a source tag of the form of an MD5 is taken for one.

@@ -2,10 +2,12 @@
 
 use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
 use longbow_core::object::{ObjectAttributes, ObjectHead, Tag};
+use longbow_core::port::Written;
 
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
+use crate::quirks::TagsBy;
 
 /// Metadata and tags to write, and what cannot be written, in words.
 pub(crate) struct Along {
@@ -46,4 +48,22 @@ pub(crate) async fn along(shared: &Shared, claimed: &Claimed, head: &ObjectHead)
         Err(error) => return Err(crate::plan::source_failure(error)),
     }
     Ok(along)
+}
+
+/// What of the tags that were sent is lost all the same: there are stores that take them in silence and forget them.
+pub(crate) async fn forgotten(
+    shared: &Shared,
+    claimed: &Claimed,
+    by: TagsBy,
+    tags: &[Tag],
+    written: &Written,
+) -> Option<String> {
+    if tags.is_empty() {
+        return None;
+    }
+    let ask = async {
+        let found = shared.ports.destination.tags(&claimed.job.destination, written.version.as_ref()).await?;
+        Ok(tags.iter().all(|tag| found.contains(tag)))
+    };
+    (!shared.quirks.keeps_tags(by, ask).await).then(|| format!("{} tags", tags.len()))
 }

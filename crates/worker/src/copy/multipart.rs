@@ -14,7 +14,7 @@ use longbow_core::transfer::{Part, PartPlan, PartProof, combine_checksums, compo
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::attributes::{Along, along};
+use super::attributes::{Along, along, forgotten};
 use super::part::{self, PartJob};
 use super::{Copied, guard, write_failure};
 use crate::Shared;
@@ -22,6 +22,7 @@ use crate::claim::Claimed;
 use crate::digest::Wanted;
 use crate::executor::Stopped;
 use crate::plan::{Planned, source_failure};
+use crate::quirks::TagsBy;
 
 /// Parts that are proved, by number.
 pub(super) type Proofs = BTreeMap<u32, PartProof>;
@@ -76,6 +77,8 @@ pub(crate) async fn copy(
         modified: head.modified,
     };
     let written = complete(shared, claimed, &opened.upload, &request).await?;
+    let mut lost = along.lost;
+    lost.extend(forgotten(shared, claimed, TagsBy::Upload, &along.tags, &written).await);
     Ok(Copied {
         method: CopyMethod::Multipart,
         written,
@@ -88,7 +91,7 @@ pub(crate) async fn copy(
         parts_reused: reused,
         bytes_read: bytes,
         bytes_sent: bytes,
-        lost: along.lost,
+        lost,
     })
 }
 

@@ -10,13 +10,14 @@ use longbow_core::transfer::{Part, PartPlan, PartProof};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::attributes::along;
+use super::attributes::{along, forgotten};
 use super::multipart::{complete, open};
 use super::{Copied, guard, write_failure};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
 use crate::plan::{Planned, source_failure};
+use crate::quirks::TagsBy;
 
 /// Copies of parts in flight for one object.
 const PARTS_AT_ONCE: usize = 16;
@@ -158,6 +159,8 @@ pub(crate) async fn copy_parts(
         modified: head.modified,
     };
     let written = complete(shared, claimed, &opened.upload, &request).await?;
+    let mut lost = along.lost;
+    lost.extend(forgotten(shared, claimed, TagsBy::Upload, &along.tags, &written).await);
     Ok(Copied {
         method: CopyMethod::ServerSideMultipart,
         expected_etag: planned.keeps_source_parts.then(|| claimed.job.object.etag.clone()).flatten(),
@@ -170,7 +173,7 @@ pub(crate) async fn copy_parts(
         parts_reused: reused,
         bytes_read: 0,
         bytes_sent: 0,
-        lost: along.lost,
+        lost,
     })
 }
 

@@ -13,7 +13,7 @@ use longbow_core::job::CopyMethod;
 use longbow_core::object::{Checksums, ETag, ETagKind, Md5, ObjectHead};
 use longbow_core::port::{GetRequest, ObjectBody, PutBody, PutRequest};
 
-use super::attributes::along;
+use super::attributes::{along, forgotten};
 use super::reading::{blame, read};
 use super::{Copied, guard};
 use crate::Shared;
@@ -21,6 +21,7 @@ use crate::claim::Claimed;
 use crate::digest::Wanted;
 use crate::executor::Stopped;
 use crate::plan::{KEEP_UP_TO, Planned, source_failure};
+use crate::quirks::TagsBy;
 
 /// Memory that a streamed body takes at most: frames in flight on both sides.
 pub(crate) const STREAM_MEMORY: u64 = 2 << 20;
@@ -45,9 +46,10 @@ pub(crate) async fn copy(
     } else {
         Checksums::default()
     };
+    let (mut lost, tags) = (along.lost, along.tags);
     let mut request = PutRequest {
         attributes: along.attributes,
-        tags: along.tags,
+        tags: tags.clone(),
         condition: planned.condition.clone(),
         md5: known_md5,
         checksums: ahead,
@@ -75,6 +77,7 @@ pub(crate) async fn copy(
         Sent { written, md5: Some(md5), sums, proved_ahead: true }
     };
     shared.permits.completed(size, shared.ports.clock.elapsed().saturating_sub(began));
+    lost.extend(forgotten(shared, claimed, TagsBy::Put, &tags, &sent.written).await);
     drop(slot);
     Ok(Copied {
         method: CopyMethod::Whole,
@@ -88,7 +91,7 @@ pub(crate) async fn copy(
         parts_reused: 0,
         bytes_read: size,
         bytes_sent: size,
-        lost: along.lost,
+        lost,
     })
 }
 
