@@ -2,6 +2,7 @@
 
 mod architecture;
 mod damage;
+mod differing;
 mod recovery;
 mod trip;
 mod world;

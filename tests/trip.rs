@@ -212,64 +212,6 @@ async fn stores_without_features_are_served_without_them_and_it_is_said_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_a_store_has_as_a_folder_is_reported_as_refused_by_it() {
-    for parts in [false, true] {
-        let world = World::new();
-        world.destination.configure(|s| (s.amazon, s.folders_exist) = (false, true));
-        world.destination.put_bytes("a/b", b"below");
-        match parts {
-            true => drop(world.put_parts("a", &noise(11 * MIB, 9), 6 * MIB).await),
-            false => drop(world.source.put_bytes("a", b"beside")),
-        }
-        world.ask_for("a").await;
-        world.s3.forget_journal();
-        let summary = world.run().await;
-        assert_eq!((summary.copied, summary.failed), (0, 1));
-        let report = world.observer.report("a").expect("a report");
-        assert_eq!((report.failure, report.attempts), (Some(FailureClass::Permanent), 1));
-        let told = ["refuses the key a:", "412", "404", "below a/"];
-        assert!(told.iter().all(|words| report.reason.contains(words)), "{}", report.reason);
-        let write = if parts { "complete_upload" } else { "put" };
-        let writes = world.destination.journal();
-        let writes = writes.iter().filter(|e| e.call.name() == write && e.key.as_str() == "a");
-        assert_eq!(writes.count(), 2, "once more, for it might have been somebody else");
-        assert!(world.destination.uploads().is_empty() && world.queue.bodies().is_empty());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn tags_that_a_store_takes_and_forgets_are_reported_as_lost() {
-    for (amazon, by_put) in [(false, true), (false, false), (true, false)] {
-        let world = World::new();
-        world.destination.configure(|s| {
-            s.amazon = amazon;
-            (s.forgets_tags_of_puts, s.forgets_tags_of_uploads) = (by_put, !by_put);
-        });
-        for n in 0..3 {
-            let (large, small) = (format!("large{n}"), format!("small{n}"));
-            world.put_parts(&large, &noise(11 * MIB, n), 6 * MIB).await;
-            world.source.put_bytes(&small, &noise(100, n));
-            world.source.put_bytes(&format!("plain{n}"), b"no tags");
-            for key in [large, small] {
-                world.source.set_tags(&key, &[("k", "v"), ("l", "")]);
-                world.ask_for(&key).await;
-            }
-            world.ask_for(&format!("plain{n}")).await;
-        }
-        let summary = world.run().await;
-        assert_eq!((summary.copied, summary.failed), (9, 0));
-        for report in world.observer.reports() {
-            let key = report.key.as_str();
-            let forgot = !amazon && key.starts_with(if by_put { "small" } else { "large" });
-            let lost: &[&str] = if forgot { &["2 tags"] } else { &[] };
-            assert_eq!(report.lost, lost, "{key}");
-        }
-        let said = world.observer.notices().iter().filter(|n| n.contains("does not keep them")).count();
-        assert_eq!((said, world.destination.count("tags")), if amazon { (0, 0) } else { (1, 2) });
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn under_kms_every_digest_goes_ahead_of_its_bytes() {
     let world = World::new();
     world.destination.configure(|s| s.encryption = Some(Encryption::Kms { key: None }));

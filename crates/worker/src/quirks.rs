@@ -20,12 +20,35 @@ pub(crate) enum TagsBy {
     Upload,
 }
 
+/// What is done without conditional writes.
+const LOOK_INSTEAD: &str =
+    "a writer that changes the same object at the same moment is noticed only by a look before each write";
+
+/// The right to try whether the destination looks at conditions: one in a run, for the next who asks if it was not used.
+pub(crate) struct Trial<'a> {
+    taken: &'a AtomicBool,
+}
+
+impl Trial<'_> {
+    /// It is used, whatever comes of it.
+    pub(crate) fn made(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        self.taken.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Facts about source and destination.
 pub(crate) struct Quirks {
     pub(crate) source: StoreTraits,
     pub(crate) destination: StoreTraits,
     observer: Arc<dyn Observer>,
     no_conditions: AtomicBool,
+    conditions_tried: AtomicBool,
     no_checksums: AtomicBool,
     no_tags: AtomicBool,
     tags_suspected: AtomicBool,
@@ -50,6 +73,8 @@ impl Quirks {
             tags_kept_by_put: OnceCell::new(),
             tags_kept_by_upload: OnceCell::new(),
             no_conditions: AtomicBool::new(false),
+            // Amazon's looks at them, and so does a folder here.
+            conditions_tried: AtomicBool::new(destination.amazon || destination.folder),
             no_multipart: AtomicBool::new(false),
             no_server_side: AtomicBool::new(false),
             observer: Arc::clone(&ports.observer),
@@ -71,9 +96,7 @@ impl Quirks {
             return false;
         }
         let instead = match feature {
-            Feature::ConditionalWrites => {
-                "a writer that changes the same object at the same moment is noticed only by a look before each write"
-            }
+            Feature::ConditionalWrites => LOOK_INSTEAD,
             Feature::Checksums => "MD5 alone proves what arrives",
             Feature::Tags => "tags are left behind and reported for each object that has some",
             Feature::Multipart => "every object is written whole",
@@ -82,6 +105,23 @@ impl Quirks {
         };
         self.observer.notice(&format!("{} does not have {feature}: {instead}", self.destination.name));
         true
+    }
+
+    /// The right to try whether conditions are looked at, unless that is known or somebody has it.
+    pub(crate) fn trial(&self) -> Option<Trial<'_>> {
+        let free =
+            self.has(Feature::ConditionalWrites) && !self.conditions_tried.swap(true, Ordering::Relaxed);
+        free.then(|| Trial { taken: &self.conditions_tried })
+    }
+
+    /// Remembers that the destination takes conditions and does not look at them, and says so once.
+    pub(crate) fn ignores_conditions(&self) {
+        if !self.no_conditions.swap(true, Ordering::Relaxed) {
+            self.observer.notice(&format!(
+                "{} ignores the conditions of conditional writes: {LOOK_INSTEAD}",
+                self.destination.name
+            ));
+        }
     }
 
     fn flag(&self, feature: Feature) -> Option<&AtomicBool> {

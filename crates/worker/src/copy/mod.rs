@@ -5,6 +5,7 @@ mod multipart;
 mod part;
 mod reading;
 mod server_side;
+mod trial;
 mod whole;
 
 use std::sync::Arc;

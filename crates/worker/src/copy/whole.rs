@@ -15,7 +15,7 @@ use longbow_core::port::{GetRequest, ObjectBody, PutBody, PutRequest};
 
 use super::attributes::{along, forgotten};
 use super::reading::{blame, read};
-use super::{Copied, guard};
+use super::{Copied, guard, trial};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::digest::Wanted;
@@ -56,7 +56,9 @@ pub(crate) async fn copy(
         modified: head.modified,
     };
     let trust_source = claimed.failed_before() == 0;
-    let streamed = trust_source && (known_md5.is_some() || !ahead.is_empty() || size > KEEP_UP_TO);
+    let trial = trial::due(shared, &planned, size);
+    let streamed =
+        trust_source && trial.is_none() && (known_md5.is_some() || !ahead.is_empty() || size > KEEP_UP_TO);
     let sent = if streamed || size > KEEP_FOR_RETRY {
         send_streamed(shared, claimed, &planned, body, request).await?
     } else {
@@ -66,6 +68,7 @@ pub(crate) async fn copy(
         request.md5 = Some(md5);
         guard(shared, claimed).await?;
         let sums = kept.sums;
+        let trial = trial.map(|trial| (trial, kept.frames.clone()));
         let frames = PutBody::Kept(kept.frames);
         let written = shared
             .ports
@@ -74,6 +77,12 @@ pub(crate) async fn copy(
             .await
             .map_err(|error| super::tagged_write_failure(shared, error, !request.tags.is_empty()))?;
         shared.quirks.tags_are_proved_missing();
+        let written = match trial {
+            Some((trial, frames)) => {
+                trial::write_again(shared, claimed, trial, frames, &request, written).await
+            }
+            None => written,
+        };
         Sent { written, md5: Some(md5), sums, proved_ahead: true }
     };
     shared.permits.completed(size, shared.ports.clock.elapsed().saturating_sub(began));

@@ -1,0 +1,197 @@
+//! Stores that differ from Amazon's without saying so: they are found out, served all the same, and it is said once.
+
+use std::sync::Arc;
+
+use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
+use longbow_core::job::Proof;
+use longbow_core::port::WriteCondition;
+use longbow_testkit::fake::{Call, FakeStore};
+use longbow_testkit::fault::{Fault, Faults, FaultyStore, Rule};
+use longbow_worker::WorkerSummary;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, noise};
+
+const MIB: usize = 1 << 20;
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_store_has_as_a_folder_is_reported_as_refused_by_it() {
+    for parts in [false, true] {
+        let world = World::new();
+        world.destination.configure(|s| (s.amazon, s.folders_exist) = (false, true));
+        world.destination.put_bytes("a/b", b"below");
+        match parts {
+            true => drop(world.put_parts("a", &noise(11 * MIB, 9), 6 * MIB).await),
+            false => drop(world.source.put_bytes("a", b"beside")),
+        }
+        world.ask_for("a").await;
+        world.s3.forget_journal();
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (0, 1));
+        let report = world.observer.report("a").expect("a report");
+        assert_eq!((report.failure, report.attempts), (Some(FailureClass::Permanent), 1));
+        let told = ["refuses the key a:", "412", "404", "below a/"];
+        assert!(told.iter().all(|words| report.reason.contains(words)), "{}", report.reason);
+        let write = if parts { "complete_upload" } else { "put" };
+        let writes = world.destination.journal();
+        let writes = writes.iter().filter(|e| e.call.name() == write && e.key.as_str() == "a");
+        assert_eq!(writes.count(), 2, "once more, for it might have been somebody else");
+        assert!(world.destination.uploads().is_empty() && world.queue.bodies().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_that_a_store_takes_and_forgets_are_reported_as_lost() {
+    for (amazon, by_put) in [(false, true), (false, false), (true, false)] {
+        let world = World::new();
+        world.destination.configure(|s| {
+            s.amazon = amazon;
+            (s.forgets_tags_of_puts, s.forgets_tags_of_uploads) = (by_put, !by_put);
+        });
+        for n in 0..3 {
+            let (large, small) = (format!("large{n}"), format!("small{n}"));
+            world.put_parts(&large, &noise(11 * MIB, n), 6 * MIB).await;
+            world.source.put_bytes(&small, &noise(100, n));
+            world.source.put_bytes(&format!("plain{n}"), b"no tags");
+            for key in [large, small] {
+                world.source.set_tags(&key, &[("k", "v"), ("l", "")]);
+                world.ask_for(&key).await;
+            }
+            world.ask_for(&format!("plain{n}")).await;
+        }
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (9, 0));
+        for report in world.observer.reports() {
+            let key = report.key.as_str();
+            let forgot = !amazon && key.starts_with(if by_put { "small" } else { "large" });
+            let lost: &[&str] = if forgot { &["2 tags"] } else { &[] };
+            assert_eq!(report.lost, lost, "{key}");
+        }
+        let said = world.observer.notices().iter().filter(|n| n.contains("does not keep them")).count();
+        assert_eq!((said, world.destination.count("tags")), if amazon { (0, 0) } else { (1, 2) });
+    }
+}
+
+/// A world whose destination is not Amazon's, with some small objects to copy one after the other.
+async fn not_amazons(change: impl FnOnce(&FakeStore)) -> World {
+    let mut world = World::new();
+    world.options.max_objects = 1;
+    world.destination.configure(|s| s.amazon = false);
+    change(&world.destination);
+    for n in 0..5 {
+        world.source.put_bytes(&format!("k{n}"), &noise(100, n));
+        world.ask_for(&format!("k{n}")).await;
+    }
+    world.s3.forget_journal();
+    world
+}
+
+async fn run_under(world: &World, faults: &Faults) -> WorkerSummary {
+    let destination = FaultyStore::new("destination", world.destination.clone(), faults);
+    let ports = world.ports_over(world.source.clone(), destination, world.queue.clone(), world.state.clone());
+    world.run_with(ports, CancellationToken::new()).await
+}
+
+/// The calls on the destination, by name, with `!` when they were refused.
+fn calls(world: &World) -> Vec<String> {
+    let entries = world.destination.journal();
+    let writes = entries.iter().filter(|e| !matches!(e.call, Call::Tags));
+    writes.map(|e| format!("{}{}", e.call.name(), if e.reply.is_err() { "!" } else { "" })).collect()
+}
+
+fn said(world: &World, words: &str) -> usize {
+    world.observer.notices().iter().filter(|notice| notice.contains(words)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_ignores_conditions_is_found_out_and_looked_at_before_each_write() {
+    let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = true)).await;
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (5, 0));
+    (0..5).for_each(|n| world.assert_equal(&format!("k{n}")));
+    // The first is written, looked at and written again; what follows is looked at first.
+    let first = ["put", "head", "put"];
+    let rest = ["head!", "put"].repeat(4);
+    assert_eq!(calls(&world), [&first[..], &rest[..]].concat());
+    assert_eq!(said(&world, "ignores the conditions"), 1);
+    let reports = world.observer.reports();
+    assert!(reports.iter().all(|r| r.attempts == 1 && r.proof == Some(Proof::ETag)), "{reports:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_store_found_to_ignore_conditions_a_change_since_the_listing_is_seen() {
+    let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = true)).await;
+    world.destination.put_bytes("k4", b"somebody else's, after the listing");
+    world.run().await;
+    let journal = world.destination.journal();
+    let about: Vec<_> = journal.iter().filter(|e| e.key.as_str() == "k4").map(|e| e.call.name()).collect();
+    assert_eq!(about, ["head", "head", "head", "put"], "seen, looked at again, and only then decided");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_keeps_conditions_is_asked_once_and_amazons_never() {
+    for (amazon, wanted) in
+        [(false, vec!["put", "head", "put!", "put", "put", "put", "put"]), (true, vec!["put"; 5])]
+    {
+        let world = not_amazons(|store| store.configure(|s| s.amazon = amazon)).await;
+        let summary = world.run().await;
+        assert_eq!(
+            (summary.copied, summary.failed, calls(&world)),
+            (5, 0, wanted.iter().map(|c| (*c).to_owned()).collect())
+        );
+        let conditional = |call: &Call| matches!(call, Call::Put { condition: WriteCondition::Absent, .. });
+        let puts = world.destination.journal().into_iter().filter(|e| e.call.name() == "put");
+        assert!(puts.into_iter().all(|e| conditional(&e.call)));
+        assert!(world.observer.notices().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_conditions_is_not_tried() {
+    let world = not_amazons(|store| store.configure(|s| s.lacks = vec![Feature::ConditionalWrites])).await;
+    assert_eq!(world.run().await.copied, 5);
+    let puts = calls(&world).iter().filter(|call| *call == "put").count();
+    assert_eq!((puts, said(&world, "does not have conditional writes")), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_between_the_two_writes_stays() {
+    for ignores in [false, true] {
+        let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = ignores)).await;
+        let faults = Faults::new();
+        let theirs = world.destination.clone();
+        let change = move || drop(theirs.put_bytes("k0", b"theirs"));
+        faults.add(Rule::new("put", Fault::After(Arc::new(change))).nth(1));
+        let summary = run_under(&world, &faults).await;
+        assert_eq!((summary.copied, summary.failed), (5, 0));
+        assert_eq!(world.destination.get_bytes("k0").as_deref(), Some(&b"theirs"[..]));
+        // The next object serves instead.
+        assert_eq!(said(&world, "ignores the conditions"), usize::from(ignores));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_fails_is_no_failure() {
+    for kind in [StoreErrorKind::Transient, StoreErrorKind::Throttled, StoreErrorKind::Denied] {
+        for (call, nth, puts) in [("put", 2, 6), ("head", 1, 5)] {
+            let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = true)).await;
+            let faults = Faults::new();
+            faults.add(Rule::new(call, Fault::Error(kind)).nth(nth));
+            let summary = run_under(&world, &faults).await;
+            assert_eq!((summary.copied, summary.failed), (5, 0), "{kind:?}");
+            assert!(world.observer.failed_attempts().is_empty() && world.observer.notices().is_empty());
+            assert!(world.observer.reports().iter().all(|r| r.attempts == 1));
+            (0..5).for_each(|n| world.assert_equal(&format!("k{n}")));
+            assert_eq!((faults.count("put"), faults.count("head")), (puts, 1));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_serve_leaves_the_trial_to_the_next() {
+    let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = true)).await;
+    world.source.remove("k0");
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (4, 1));
+    assert_eq!(said(&world, "ignores the conditions"), 1);
+}
