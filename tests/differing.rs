@@ -72,6 +72,32 @@ async fn tags_that_a_store_takes_and_forgets_are_reported_as_lost() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn tags_that_a_source_does_not_count_arrive_all_the_same() {
+    for (amazon, refuses, tags, asked) in [(false, false, 1, 3), (false, true, 0, 1), (true, false, 0, 0)] {
+        let mut world = World::new();
+        world.options.max_objects = 1;
+        world.source.configure(|s| (s.amazon, s.heads_hide_tags) = (amazon, true));
+        for n in 0..3 {
+            world.put_parts(&format!("large{n}"), &noise(11 * MIB, n), 6 * MIB).await;
+            world.ask_for(&format!("large{n}")).await;
+        }
+        world.source.set_tags("large1", &[("k", "v")]);
+        world.source.put_bytes("small", b"tags come with a GET");
+        world.ask_for("small").await;
+        if refuses {
+            world.source.configure(|s| s.lacks = vec![Feature::Tags]);
+        }
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (4, 0));
+        assert_eq!(world.destination.object("large1").expect("a copy").tags.len(), tags);
+        assert_eq!(
+            (world.source.count("tags"), said(&world, "counts no tags")),
+            (asked, usize::from(refuses))
+        );
+    }
+}
+
 /// A world whose destination is not Amazon's, with some small objects to copy one after the other.
 async fn not_amazons(change: impl FnOnce(&FakeStore)) -> World {
     let mut world = World::new();

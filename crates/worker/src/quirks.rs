@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use crate::WorkerPorts;
 
 /// How tags reach a store. Some keep those of one way and lose those of the other.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TagsBy {
     /// With an object that is written whole.
     Put,
@@ -54,6 +54,7 @@ pub(crate) struct Quirks {
     tags_suspected: AtomicBool,
     tags_kept_by_put: OnceCell<bool>,
     tags_kept_by_upload: OnceCell<bool>,
+    no_hidden_tags: AtomicBool,
     no_multipart: AtomicBool,
     no_server_side: AtomicBool,
     source_tags_are_no_digests: AtomicBool,
@@ -72,6 +73,7 @@ impl Quirks {
             tags_suspected: AtomicBool::new(false),
             tags_kept_by_put: OnceCell::new(),
             tags_kept_by_upload: OnceCell::new(),
+            no_hidden_tags: AtomicBool::new(source.amazon || source.folder),
             no_conditions: AtomicBool::new(false),
             // Amazon's looks at them, and so does a folder here.
             conditions_tried: AtomicBool::new(destination.amazon || destination.folder),
@@ -190,6 +192,26 @@ impl Quirks {
             }
         };
         *known.get_or_init(|| find_out).await
+    }
+
+    /// Whether an object of the source can have tags though a reply to HEAD counts none (ministack's do not count).
+    pub(crate) fn hides_tags(&self) -> bool {
+        !self.no_hidden_tags.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the source counts tags in replies to HEAD.
+    pub(crate) fn counts_tags(&self) {
+        self.no_hidden_tags.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers that the source cannot be asked for tags that it does not speak of, and says so once.
+    pub(crate) fn cannot_tell_tags(&self, error: &StoreError) {
+        if !self.no_hidden_tags.swap(true, Ordering::Relaxed) {
+            self.observer.notice(&format!(
+                "{} counts no tags, and cannot be asked for them; large objects are taken to have none: {error}",
+                self.source.name
+            ));
+        }
     }
 
     /// Whether a source tag of the form of an MD5 is taken for one.

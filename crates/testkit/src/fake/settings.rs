@@ -37,6 +37,8 @@ pub struct BucketSettings {
     pub folders_exist: bool,
     /// Take conditions on writes and not look at them, as `rclone serve s3` does.
     pub ignores_conditions: bool,
+    /// Say nothing of tags in a reply to HEAD, as ministack does.
+    pub heads_hide_tags: bool,
     /// Take tags at the begin of an upload and lose them, as ministack does.
     pub forgets_tags_of_uploads: bool,
     /// Take tags with a whole object and lose them.
@@ -64,6 +66,7 @@ impl Default for BucketSettings {
             amazon: true,
             folders_exist: false,
             ignores_conditions: false,
+            heads_hide_tags: false,
             forgets_tags_of_uploads: false,
             forgets_tags_of_puts: false,
             keep_bytes: true,

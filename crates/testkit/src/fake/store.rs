@@ -226,6 +226,10 @@ impl ObjectStore for FakeStore {
         let call = Call::Head { pin: request.pin.clone(), part: request.part };
         let object = self.act(key, call, |bucket, _| bucket.read(key, &request.pin), of_object)?;
         let mut head = object.head(request.checksums);
+        let hides = self.service.look(&self.bucket, |bucket, _| Ok(bucket.settings.heads_hide_tags));
+        if hides.unwrap_or_default() {
+            head.tag_count = 0;
+        }
         if let Some(number) = request.part {
             head.part_size = Some(object.part(number)?.1);
             head.parts = object.part_count();

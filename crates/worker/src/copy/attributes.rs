@@ -16,8 +16,14 @@ pub(crate) struct Along {
     pub(crate) lost: Vec<String>,
 }
 
-/// Takes the metadata from the source's headers, and asks for its tags when it has some.
-pub(crate) async fn along(shared: &Shared, claimed: &Claimed, head: &ObjectHead) -> Result<Along, Stopped> {
+/// Takes the metadata from the source's headers, and asks for its tags when it has some. The headers of what goes in parts
+/// are those of a HEAD, in which some stores do not count tags.
+pub(crate) async fn along(
+    shared: &Shared,
+    claimed: &Claimed,
+    head: &ObjectHead,
+    by: TagsBy,
+) -> Result<Along, Stopped> {
     let mut along = Along { attributes: head.attributes.clone(), tags: Vec::new(), lost: Vec::new() };
     let unreadable = head.attributes.unreadable;
     if unreadable > 0 {
@@ -27,7 +33,25 @@ pub(crate) async fn along(shared: &Shared, claimed: &Claimed, head: &ObjectHead)
         // A file has a name, bytes and a time; that is what a copy to a folder promises.
         return Ok(along);
     }
-    if head.tag_count == 0 || !shared.options.tags {
+    if head.tag_count > 0 && by == TagsBy::Upload {
+        shared.quirks.counts_tags();
+    }
+    let hidden = head.tag_count == 0 && by == TagsBy::Upload && shared.quirks.hides_tags();
+    if !shared.options.tags || (head.tag_count == 0 && !hidden) {
+        return Ok(along);
+    }
+    if hidden {
+        match shared.ports.source.tags(&claimed.job.source, head.version.as_ref()).await {
+            Ok(tags) if shared.quirks.has(Feature::Tags) => along.tags = tags,
+            Ok(tags) if tags.is_empty() => {}
+            Ok(tags) => along.lost.push(format!("{} tags", tags.len())),
+            Err(error)
+                if matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::PreconditionFailed) =>
+            {
+                return Err(crate::plan::source_failure(error));
+            }
+            Err(error) => shared.quirks.cannot_tell_tags(&error),
+        }
         return Ok(along);
     }
     if !shared.quirks.has(Feature::Tags) {

@@ -49,7 +49,7 @@ pub(crate) async fn copy(
             shared.ports.source.head(&claimed.job.source, &request).await.map_err(source_failure)?
         }
     };
-    let along = along(shared, claimed, &head).await?;
+    let along = along(shared, claimed, &head, TagsBy::Upload).await?;
     let opened = open(shared, claimed, plan, &along).await?;
     let reused = u32::try_from(opened.done.len()).unwrap_or(u32::MAX);
     let job = PartJob {

@@ -38,7 +38,7 @@ pub(crate) async fn copy(
     let mut memory = shared.permits.memory(size.min(STREAM_MEMORY)).await;
     let began = shared.ports.clock.elapsed();
     let body = get(shared, claimed, &planned).await?;
-    let along = along(shared, claimed, &body.head).await?;
+    let along = along(shared, claimed, &body.head, TagsBy::Put).await?;
     let head = body.head.clone();
     let known_md5 = known_md5(shared, &head);
     let ahead = if shared.quirks.has(Feature::Checksums) || shared.quirks.destination.folder {
