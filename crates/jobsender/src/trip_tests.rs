@@ -120,6 +120,7 @@ async fn only_pairs_in_doubt_are_looked_up_and_recorded_ones_are_skipped() {
                 checksums: Checksums::default(),
                 proof: Proof::Written,
             },
+            sequencer: None,
         },
     );
     let summary = run(&world).await.unwrap();

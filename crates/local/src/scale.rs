@@ -48,7 +48,7 @@ fn record(number: u32) -> ObjectRecord {
         checksums: Checksums { crc64nvme: Some(u64::MAX / 3), ..Checksums::default() },
         proof: Proof::ETag,
     };
-    ObjectRecord { source, attempts: 0, updated: Timestamp(1_700_000_000_000), state }
+    ObjectRecord { source, attempts: 0, updated: Timestamp(1_700_000_000_000), state, sequencer: None }
 }
 
 fn bytes_a_key(folder: &Path) -> u64 {

@@ -31,7 +31,7 @@ CREATE TABLE dead_letter (
 CREATE TABLE object (
     subject          TEXT PRIMARY KEY NOT NULL,
     version          INTEGER NOT NULL,  -- grows with every change
-    state            TEXT NOT NULL,     -- copying, waiting, copied, failed
+    state            TEXT NOT NULL,     -- copying, waiting, copied, failed, removed
     source_size      INTEGER NOT NULL,
     source_etag      TEXT,
     source_version   TEXT,

@@ -1,12 +1,15 @@
 //! Claim: from a delivery to a job that is ours, with all that is remembered about its object.
 
 use longbow_core::failure::BackendError;
-use longbow_core::job::{CopyJob, MessageError, ObjectRecord, RecordEvent, TransitionError, decode, next};
+use longbow_core::job::{
+    CopyJob, EventOrder, MessageError, ObjectRecord, RecordEvent, Sequencer, TransitionError, UploadRecord,
+    decode, next,
+};
 use longbow_core::object::{ObjectKey, Timestamp};
 use longbow_core::port::{Delivery, SwapError};
 
-use crate::Shared;
-use crate::lease::Lease;
+use crate::lease::Hold;
+use crate::{RecordPolicy, Shared};
 
 /// A job that this attempt works on. The version of its record fences out older attempts: every later change of the
 /// record is a compare-and-swap on it.
@@ -16,11 +19,19 @@ pub(crate) struct Claimed {
     /// The job's name in queue and state: the source key without the route's prefix.
     pub(crate) subject: ObjectKey,
     /// The lease on the delivery.
-    pub(crate) lease: Lease,
+    pub(crate) lease: Hold,
     /// Receptions so far.
     pub(crate) receive_count: u32,
+    /// The place among the events about the source key, where an event made the job.
+    pub(crate) sequencer: Option<Sequencer>,
+    /// An event asks for it: a source object that is gone by now needs nothing done.
+    pub(crate) of_event: bool,
+    /// What is equal already was settled by somebody else, who has told of it.
+    pub(crate) quiet: bool,
     record: Option<ObjectRecord>,
     version: Option<u64>,
+    /// The state store failed: what it holds is not known, so that nothing can be concluded from a conflict with it.
+    blind: bool,
 }
 
 /// Why there is nothing to work on.
@@ -37,24 +48,8 @@ impl From<MessageError> for NoClaim {
     }
 }
 
-/// Reads the message and loads the record.
-pub(crate) async fn claim(
-    shared: &Shared,
-    delivery: &Delivery,
-    lease: Lease,
-) -> Result<Claimed, (Lease, NoClaim)> {
-    match load(shared, delivery).await {
-        Ok((job, subject, stored)) => {
-            let (version, record) = stored.map_or((None, None), |s| (Some(s.version), Some(s.record)));
-            Ok(Claimed { job, subject, lease, receive_count: delivery.receive_count, record, version })
-        }
-        Err(no_claim) => Err((lease, no_claim)),
-    }
-}
-
-type Loaded = (CopyJob, ObjectKey, Option<longbow_core::port::Stored>);
-
-async fn load(shared: &Shared, delivery: &Delivery) -> Result<Loaded, NoClaim> {
+/// Reads one of longbow's own jobs for the only route, and loads its record.
+pub(crate) async fn own(shared: &Shared, delivery: &Delivery, lease: Hold) -> Result<Claimed, NoClaim> {
     let job = decode(&delivery.body)?;
     let route = &shared.ports.route;
     // A message never chooses where data comes from or goes: the route does.
@@ -64,10 +59,37 @@ async fn load(shared: &Shared, delivery: &Delivery) -> Result<Loaded, NoClaim> {
             job.source, job.destination, route.source, route.destination
         )));
     }
-    let name = job.source.strip(&route.source_prefix()).unwrap_or(job.source.as_str());
+    load(shared, job, delivery.receive_count, lease).await.map_err(NoClaim::Backend)
+}
+
+/// Loads the record of a job that the route is known to allow.
+pub(crate) async fn load(
+    shared: &Shared,
+    job: CopyJob,
+    receive_count: u32,
+    lease: Hold,
+) -> Result<Claimed, BackendError> {
+    let name = job.source.strip(&shared.ports.route.source_prefix()).unwrap_or(job.source.as_str());
     let subject = ObjectKey::from(name);
-    let stored = shared.ports.state.load(&subject).await.map_err(NoClaim::Backend)?;
-    Ok((job, subject, stored))
+    let (stored, blind) = match shared.ports.state.load(&subject).await {
+        Ok(stored) => (stored, false),
+        // The conditional write protects what is there; see decision 0016.
+        Err(_) if shared.patient => (None, true),
+        Err(error) => return Err(error),
+    };
+    let (version, record) = stored.map_or((None, None), |s| (Some(s.version), Some(s.record)));
+    Ok(Claimed {
+        job,
+        subject,
+        lease,
+        receive_count,
+        sequencer: None,
+        of_event: false,
+        quiet: false,
+        record,
+        version,
+        blind,
+    })
 }
 
 impl Claimed {
@@ -80,7 +102,7 @@ impl Claimed {
     pub(crate) fn failed_before(&self) -> u32 {
         self.record
             .as_ref()
-            .filter(|r| r.source.is(&self.job.object))
+            .filter(|r| r.source.is(&self.job.object) || r.source == self.job.object)
             .filter(|r| {
                 use longbow_core::job::RecordState::{Copying, Waiting};
                 matches!(r.state, Copying { .. } | Waiting { .. })
@@ -88,11 +110,14 @@ impl Claimed {
             .map_or(0, |r| r.attempts)
     }
 
+    /// An upload that an earlier attempt began or was about to begin.
+    pub(crate) fn unfinished_upload(&self) -> Option<&UploadRecord> {
+        self.record.as_ref().and_then(|r| r.upload().or(r.intended_upload()))
+    }
+
     /// Whether an earlier attempt may have left something at the destination.
     pub(crate) fn is_second_look(&self) -> bool {
-        self.receive_count > 1
-            || self.record.as_ref().is_some_and(|r| r.upload().or(r.intended_upload()).is_some())
-            || self.was_copied()
+        self.receive_count > 1 || self.blind || self.unfinished_upload().is_some() || self.was_copied()
     }
 
     /// Whether the record says that this very source was copied.
@@ -108,17 +133,41 @@ impl Claimed {
         self.was_copied() && self.record.as_ref().is_some_and(|r| r.updated >= began)
     }
 
-    /// Writes what has happened into the record. `Conflict`: another attempt has taken over.
+    /// How the event that asks for this stands to the last one that was settled.
+    pub(crate) fn order(&self) -> EventOrder {
+        let last = self.record.as_ref().map(|r| r.sequencer.as_ref());
+        EventOrder::of(self.sequencer.as_ref(), last)
+    }
+
+    /// Writes what has happened into the record. `Superseded`: another attempt has taken over.
     pub(crate) async fn advance(&mut self, shared: &Shared, event: RecordEvent) -> Result<(), AdvanceError> {
         let now = shared.ports.clock.now();
-        let record = next(self.record.as_ref(), &self.job.object, event, now)?;
+        let begins = matches!(event, RecordEvent::UploadBegan(_));
+        let settles = !begins && !matches!(event, RecordEvent::AttemptFailed { .. });
+        let mut record = next(self.record.as_ref(), &self.job.object, event, now)?;
+        if settles && self.sequencer > record.sequencer {
+            record.sequencer.clone_from(&self.sequencer);
+        }
+        if begins && shared.options.record == RecordPolicy::FinishOnly {
+            self.record = Some(record);
+            return Ok(());
+        }
         match shared.ports.state.swap(&self.subject, self.version, record.clone()).await {
             Ok(version) => {
                 self.version = Some(version);
                 self.record = Some(record);
                 Ok(())
             }
+            Err(SwapError::Conflict) if self.blind => Err(AdvanceError::Backend(BackendError::transient(
+                "the state store failed before, and holds a record that this attempt has not seen",
+            ))),
             Err(SwapError::Conflict) => Err(AdvanceError::Superseded),
+            Err(SwapError::Backend(_)) if begins && shared.patient => {
+                // Perhaps it was written all the same.
+                self.blind = true;
+                self.record = Some(record);
+                Ok(())
+            }
             Err(SwapError::Backend(error)) => Err(AdvanceError::Backend(error)),
         }
     }

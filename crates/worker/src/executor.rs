@@ -1,15 +1,18 @@
-//! One delivery, from reception to settlement: claim → plan → copy → verify → settle.
+//! One piece of work, from the claim to its conclusion: claim → plan → copy → verify → settle.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use longbow_core::failure::{BackendError, Failure, FailureClass};
 use longbow_core::port::Delivery;
 use tokio_util::sync::CancellationToken;
 
-use crate::claim::{AdvanceError, Claimed, NoClaim, claim};
+use crate::claim::{self, AdvanceError, Claimed, NoClaim};
 use crate::lease::Lease;
+use crate::node::{Node, Ways};
+use crate::reply::{self, Conclusion};
 use crate::settle::{self, Finished};
-use crate::{Shared, copy, plan, verify};
+use crate::{Shared, copy, plan, routed, verify};
 
 /// How often one attempt may begin anew because source or destination changed under it.
 const LOOKS: u32 = 4;
@@ -29,6 +32,8 @@ pub(crate) enum Stopped {
     DestinationChanged,
     /// The destination says that something has the key, and when asked what, that nothing has.
     Contradicted(Failure),
+    /// The source has no such object, or not the version that was asked for.
+    SourceGone(String),
     /// A store lacks a feature, which is known now: look at both sides again and do without.
     Adapted(String),
     /// Another attempt has taken over, or the lease is lost: leave everything as it is.
@@ -60,19 +65,34 @@ impl From<AdvanceError> for Stopped {
 }
 
 /// Runs one delivery to its end. An error is one of queue or state store: the run cannot go on.
-pub(crate) async fn run(
-    shared: &Arc<Shared>,
-    delivery: Delivery,
-    lease: Lease,
-    drain: &CancellationToken,
-) -> Result<(), BackendError> {
-    let started = shared.ports.clock.elapsed();
-    let mut claimed = match claim(shared, &delivery, lease).await {
-        Ok(claimed) => claimed,
-        Err((_, NoClaim::Backend(error))) => return Err(error),
-        Err((lease, NoClaim::Refused(reason))) => return settle::refuse(shared, &lease, &reason).await,
+pub(crate) async fn run(node: &Arc<Node>, delivery: Delivery, lease: Lease) -> Result<(), BackendError> {
+    let started = node.clock.elapsed();
+    let shared = match &node.ways {
+        Ways::One(shared) => shared,
+        Ways::Table(table) => return routed::run(node, table, &delivery, &lease, started).await,
     };
-    if claimed.receive_count > shared.options.attempts.max_attempts.saturating_mul(DELIVERIES) {
+    let claimed = match claim::own(shared, &delivery, lease.hold()).await {
+        Ok(claimed) => claimed,
+        Err(NoClaim::Backend(error)) => return Err(error),
+        Err(NoClaim::Refused(reason)) => return reply::refuse(node, &lease, &reason).await,
+    };
+    let Conclusion { answer, report } = work(shared, claimed, lease.drain(), started).await?;
+    reply::answer(node, &lease, &answer).await?;
+    if let Some(report) = &report {
+        reply::tell(node, shared, report);
+    }
+    Ok(())
+}
+
+/// Copies what is claimed, unless it is there already, and settles it.
+pub(crate) async fn work(
+    shared: &Arc<Shared>,
+    mut claimed: Claimed,
+    drain: &CancellationToken,
+    started: Duration,
+) -> Result<Conclusion, BackendError> {
+    let attempts = &shared.options.attempts;
+    if claimed.receive_count > attempts.max_attempts.max(attempts.max_denied).saturating_mul(DELIVERIES) {
         let message = format!("delivered {} times without coming to an end", claimed.receive_count);
         // Whatever ends the attempts without a word (a panic, say) is not counted by the record.
         let failure = Failure::new(FailureClass::Permanent, message);
@@ -91,6 +111,8 @@ pub(crate) async fn run(
                     break gave_up(changed);
                 }
             }
+            // The version that the job names may be gone while the key has a newer one.
+            Err(Stopped::SourceGone(_)) if looks == 0 && claimed.job.object.version.is_some() => looks += 1,
             Err(stopped) => break stopped,
         }
     };

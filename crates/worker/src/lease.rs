@@ -1,7 +1,8 @@
 //! Leases: deliveries stay ours for as long as we work on them.
 //!
 //! One task extends all leases of the worker in batches; it takes no permit and waits for no transfer, so that
-//! load cannot starve it.
+//! load cannot starve it. A call that hangs is given up in time to notice which leases are lost meanwhile. A lease that was
+//! held for very long is told to end, since SQS would end it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,11 @@ use longbow_core::port::{Clock, JobQueue, Receipt};
 use tokio_util::sync::CancellationToken;
 
 struct Held {
+    received: Duration,
     extended: Duration,
     lost: Arc<AtomicBool>,
+    /// Tells the work to end, where there is a longest time.
+    expiry: Option<CancellationToken>,
 }
 
 /// All leases of a worker.
@@ -22,19 +26,32 @@ pub(crate) struct Leases {
     queue: Arc<dyn JobQueue>,
     clock: Arc<dyn Clock>,
     heartbeat: Heartbeat,
+    longest: Option<Duration>,
     held: Arc<Mutex<HashMap<Receipt, Held>>>,
 }
 
 /// One delivery that is ours. Dropping it ends the extensions and gives nothing back by itself.
 pub(crate) struct Lease {
     receipt: Receipt,
-    lost: Arc<AtomicBool>,
+    hold: Hold,
+    drain: CancellationToken,
     held: Arc<Mutex<HashMap<Receipt, Held>>>,
 }
 
+/// Whether a lease still holds, for those who work under it.
+#[derive(Clone)]
+pub(crate) struct Hold {
+    lost: Arc<AtomicBool>,
+}
+
 impl Leases {
-    pub(crate) fn new(queue: Arc<dyn JobQueue>, clock: Arc<dyn Clock>, heartbeat: Heartbeat) -> Self {
-        Self { queue, clock, heartbeat, held: Arc::default() }
+    pub(crate) fn new(
+        queue: Arc<dyn JobQueue>,
+        clock: Arc<dyn Clock>,
+        heartbeat: Heartbeat,
+        longest: Option<Duration>,
+    ) -> Self {
+        Self { queue, clock, heartbeat, longest, held: Arc::default() }
     }
 
     /// The time to measure a lease from: read it before the call that begins the lease.
@@ -42,12 +59,19 @@ impl Leases {
         self.clock.elapsed()
     }
 
-    /// Begins to hold a delivery that was received at `since`.
-    pub(crate) fn hold(&self, receipt: &Receipt, since: Duration) -> Lease {
+    /// Begins to hold a delivery that was received at `since`. Work under it ends when `drain` is cancelled.
+    pub(crate) fn hold(&self, receipt: &Receipt, since: Duration, drain: &CancellationToken) -> Lease {
         let lost = Arc::new(AtomicBool::new(false));
-        let held = Held { extended: since, lost: Arc::clone(&lost) };
+        let expiry = self.longest.map(|_| drain.child_token());
+        let drain = expiry.clone().unwrap_or_else(|| drain.clone());
+        let held = Held { received: since, extended: since, lost: Arc::clone(&lost), expiry };
         lock(&self.held).insert(receipt.clone(), held);
-        Lease { receipt: receipt.clone(), lost, held: Arc::clone(&self.held) }
+        Lease { receipt: receipt.clone(), hold: Hold { lost }, drain, held: Arc::clone(&self.held) }
+    }
+
+    /// All that is held now.
+    pub(crate) fn receipts(&self) -> Vec<Receipt> {
+        lock(&self.held).keys().cloned().collect()
     }
 
     /// Extends leases until `end` is cancelled.
@@ -65,6 +89,11 @@ impl Leases {
         let now = self.clock.elapsed();
         let mut due = Vec::new();
         for (receipt, held) in lock(&self.held).iter() {
+            if let (Some(longest), Some(expiry)) = (self.longest, &held.expiry)
+                && now.saturating_sub(held.received) >= longest
+            {
+                expiry.cancel();
+            }
             match self.heartbeat.beat(now.saturating_sub(held.extended)) {
                 Beat::Wait(_) => {}
                 Beat::Extend => due.push(receipt.clone()),
@@ -74,7 +103,12 @@ impl Leases {
         if due.is_empty() {
             return;
         }
-        match self.queue.change_visibility(&due, self.heartbeat.visibility).await {
+        let asked = self.queue.change_visibility(&due, self.heartbeat.visibility);
+        let Ok(answer) = tokio::time::timeout(self.heartbeat.visibility / 4, asked).await else {
+            tracing::warn!(leases = due.len(), "the queue does not answer; leases could not be extended");
+            return;
+        };
+        match answer {
             Ok(stale) => {
                 let mut held = lock(&self.held);
                 for receipt in due {
@@ -91,10 +125,21 @@ impl Leases {
     }
 }
 
-impl Lease {
+impl Hold {
     /// Whether somebody else may hold the delivery by now: no write may start.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Lease {
+    pub(crate) fn hold(&self) -> Hold {
+        self.hold.clone()
+    }
+
+    /// Cancelled when the work under this lease is to end: the worker stops, or the lease has lasted too long.
+    pub(crate) fn drain(&self) -> &CancellationToken {
+        &self.drain
     }
 
     pub(crate) fn receipt(&self) -> &Receipt {

@@ -62,8 +62,12 @@ pub(crate) async fn plan(
     let mut source_head = None;
     if look {
         let destination = look_at_destination(shared, &claimed.job.destination).await?;
-        if look_again {
-            source_head = Some(look_at_source(shared, claimed).await?);
+        let there = destination.is_some();
+        // What a message says of the object is a hint. Its tag is enough of one: it pins the read. Without a tag the
+        // source tells it, and over an object that is there goes only what the source has now.
+        let object = &claimed.job.object;
+        if look_again || unseen && (object.etag.is_none() || there && object.version.is_some()) {
+            source_head = Some(look_at_source(shared, claimed, there).await?);
         }
         if let Some(found) = &destination
             && let Some(equal) = is_equal(shared, claimed, found, &mut source_head).await?
@@ -79,7 +83,10 @@ pub(crate) async fn plan(
     choose(shared, claimed, source_head).await.map(|planned| Step::Copy(Box::new(planned)))
 }
 
-async fn look_at_destination(shared: &Shared, key: &ObjectKey) -> Result<Option<ObjectHead>, Stopped> {
+pub(crate) async fn look_at_destination(
+    shared: &Shared,
+    key: &ObjectKey,
+) -> Result<Option<ObjectHead>, Stopped> {
     let _slot = shared.permits.slot().await;
     let request = HeadRequest { checksums: shared.quirks.has(Feature::Checksums), ..HeadRequest::default() };
     match shared.ports.destination.head(key, &request).await {
@@ -90,21 +97,62 @@ async fn look_at_destination(shared: &Shared, key: &ObjectKey) -> Result<Option<
 }
 
 /// Reads the source's headers as they are now, and makes the job mean that version.
-async fn look_at_source(shared: &Shared, claimed: &mut Claimed) -> Result<ObjectHead, Stopped> {
+///
+/// | the job names a version | destination has the key | the job means from now on |
+/// |---|---|---|
+/// | no | – | what the source has now |
+/// | yes | no | that version; what the source has now, if it is gone |
+/// | yes | yes | what the source has now: an older version must not go over one that may be newer |
+async fn look_at_source(
+    shared: &Shared,
+    claimed: &mut Claimed,
+    destination_has_it: bool,
+) -> Result<ObjectHead, Stopped> {
     let _slot = shared.permits.slot().await;
-    let request = HeadRequest {
-        pin: ReadPin { etag: None, version: claimed.job.object.version.clone() },
-        part: None,
-        checksums: true,
+    let named = claimed.job.object.version.clone();
+    let mut head = None;
+    if named.is_some() && !destination_has_it {
+        head = look(shared, &claimed.job.source, named.clone()).await?;
+    }
+    let of_named = head.is_some();
+    if head.is_none() {
+        head = look(shared, &claimed.job.source, None).await?;
+    }
+    let Some(head) = head else {
+        return Err(Stopped::SourceGone(format!("the source object is gone: {}", claimed.job.source)));
     };
-    let head = shared.ports.source.head(&claimed.job.source, &request).await.map_err(source_failure)?;
-    claimed.job.object = SourceVersion {
-        size: head.size,
-        etag: head.etag.clone(),
-        version: claimed.job.object.version.clone(),
-        modified: head.modified,
+    // A version is asked for only where the job names one: reading by version needs a right of its own (LB-60).
+    let version = match (&named, &head.version) {
+        (Some(_), Some(now)) => Some(now.clone()),
+        (Some(named), None) if of_named => Some(named.clone()),
+        _ => None,
     };
+    claimed.job.object =
+        SourceVersion { size: head.size, etag: head.etag.clone(), version, modified: head.modified };
     Ok(head)
+}
+
+/// The source's headers; `None`: it has no such object or version.
+async fn look(
+    shared: &Shared,
+    key: &ObjectKey,
+    version: Option<longbow_core::object::VersionId>,
+) -> Result<Option<ObjectHead>, Stopped> {
+    let request = HeadRequest { pin: ReadPin { etag: None, version }, part: None, checksums: true };
+    match shared.ports.source.head(key, &request).await {
+        Ok(head) => Ok(Some(head)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Stopped::Failed(error.into())),
+    }
+}
+
+/// The source's headers as they are now; `None`: it has no object of this key.
+pub(crate) async fn look_at_source_now(
+    shared: &Shared,
+    key: &ObjectKey,
+) -> Result<Option<ObjectHead>, Stopped> {
+    let _slot = shared.permits.slot().await;
+    look(shared, key, None).await
 }
 
 /// A failed read of the source: a pin that does not hold means that the object is another one by now.
@@ -112,7 +160,7 @@ pub(crate) fn source_failure(error: StoreError) -> Stopped {
     match error.kind {
         StoreErrorKind::PreconditionFailed => Stopped::SourceChanged,
         StoreErrorKind::NotFound => {
-            Stopped::failed(FailureClass::Permanent, format!("the source object is gone: {}", error.message))
+            Stopped::SourceGone(format!("the source object is gone: {}", error.message))
         }
         _ => Stopped::Failed(error.into()),
     }
@@ -216,7 +264,12 @@ async fn choose(
     if parts_wanted && head.is_none() {
         let _slot = shared.permits.slot().await;
         let request = HeadRequest { pin: pin.clone(), part: None, checksums: true };
-        head = Some(shared.ports.source.head(&job.source, &request).await.map_err(source_failure)?);
+        let found = shared.ports.source.head(&job.source, &request).await.map_err(source_failure)?;
+        if found.size != object.size {
+            // The size was a hint of a message, and a wrong one: parts cut by it would end too early (LBB-12).
+            return Err(Stopped::SourceChanged);
+        }
+        head = Some(found);
     }
     let facts = MethodFacts {
         size: object.size,

@@ -1,18 +1,28 @@
 //! Takes deliveries while there is room, and ends when there is nothing left to take.
+//!
+//! A patient worker waits for a queue that fails, and goes slowly while everything is refused: a wrong policy or an expired
+//! key must neither burn the backlog nor hammer the stores.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use longbow_core::backoff::Backoff;
 use longbow_core::failure::BackendError;
-use tokio::sync::Semaphore;
+use longbow_core::port::{Counted, Delivery, QueueDepth};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Shared, executor};
+use crate::drain::Drain;
+use crate::executor;
+use crate::node::Node;
 
-/// Most deliveries of one call.
+/// Most deliveries of one call. An adapter whose service gives fewer makes several.
 const BATCH: usize = 64;
+
+/// Between calls to a queue that fails.
+const QUEUE_BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
 
 /// Why the poller ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,29 +35,31 @@ pub(crate) enum End {
     Refused,
 }
 
-/// Runs until the queue is idle and `no_more` is set, or until `stop`.
+type Tasks = JoinSet<Result<(), BackendError>>;
+
+/// Runs until the queue is idle and `no_more` is set or the options ask for that, or until the drain begins.
 pub(crate) async fn run(
-    shared: &Arc<Shared>,
+    node: &Arc<Node>,
     no_more: CancellationToken,
-    stop: &CancellationToken,
+    wish: &Drain,
 ) -> Result<End, BackendError> {
-    let drain = stop.child_token();
+    let drain = wish.token().child_token();
     let heartbeat_end = CancellationToken::new();
     // In a set, so that it ends with this future, however that ends.
     let mut heartbeat = JoinSet::new();
     heartbeat.spawn({
-        let (shared, end) = (Arc::clone(shared), heartbeat_end.clone());
-        async move { shared.leases.keep(end).await }
+        let (node, end) = (Arc::clone(node), heartbeat_end.clone());
+        async move { node.leases.keep(end).await }
     });
     let mut tasks = JoinSet::new();
-    let polled = poll(shared, &no_more, &drain, &mut tasks).await;
+    let polled = Poller::new(node, &no_more, &drain).poll(&mut tasks).await;
     if polled.is_err() {
         drain.cancel();
     }
-    let mut failed = None;
-    while let Some(joined) = tasks.join_next().await {
-        note(joined, &mut failed);
+    if let Some(why) = wish.reason() {
+        tracing::info!(%why, in_work = tasks.len(), within = ?wish.within(), "draining");
     }
+    let failed = finish(node, &mut tasks, wish.within()).await;
     heartbeat_end.cancel();
     if let Some(Err(error)) = heartbeat.join_next().await {
         tracing::error!(%error, "the heartbeat ended badly");
@@ -57,6 +69,37 @@ pub(crate) async fn run(
         Some(error) => Err(error),
         None => Ok(end),
     }
+}
+
+/// Waits for what runs, for so long; then hands the rest back as it is.
+async fn finish(node: &Node, tasks: &mut Tasks, within: Option<Duration>) -> Option<BackendError> {
+    let mut failed = None;
+    let over = async {
+        match within {
+            Some(within) => tokio::time::sleep(within).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            joined = tasks.join_next() => match joined {
+                Some(joined) => note(joined, &mut failed),
+                None => return failed,
+            },
+            () = &mut over => break,
+        }
+    }
+    // As if the process had been killed here, which loses nothing; but the others need not wait for the leases to end.
+    let receipts = node.leases.receipts();
+    tasks.abort_all();
+    while tasks.join_next().await.is_some() {}
+    tracing::warn!(unfinished = receipts.len(), "the time to drain is over: unfinished jobs are handed back");
+    node.observer.counted(Counted::HandedBack, receipts.len() as u64);
+    if let Err(error) = node.queue.change_visibility(&receipts, Duration::ZERO).await {
+        tracing::warn!(%error, "unfinished jobs could not be handed back; they come back when their visibility ends");
+    }
+    failed
 }
 
 type Joined = Result<Result<(), BackendError>, tokio::task::JoinError>;
@@ -72,70 +115,173 @@ fn note(joined: Joined, failed: &mut Option<BackendError>) {
     }
 }
 
-async fn poll(
-    shared: &Arc<Shared>,
-    no_more: &CancellationToken,
-    drain: &CancellationToken,
-    tasks: &mut JoinSet<Result<(), BackendError>>,
-) -> Result<End, BackendError> {
-    let queue = &shared.ports.queue;
-    let room = Arc::new(Semaphore::new(shared.options.max_objects.max(1)));
-    let mut failed = None;
-    loop {
-        while let Some(joined) = tasks.try_join_next() {
-            note(joined, &mut failed);
+/// The loop with what it remembers from round to round.
+struct Poller<'a> {
+    node: &'a Arc<Node>,
+    no_more: &'a CancellationToken,
+    drain: &'a CancellationToken,
+    room: Arc<Semaphore>,
+    /// The queue has answered once.
+    heard: bool,
+    /// Calls to the queue that failed in a row.
+    failures: u32,
+    /// Looks in a row that found nothing to do.
+    idle: u32,
+    /// Everything is refused.
+    slow: bool,
+}
+
+impl<'a> Poller<'a> {
+    fn new(node: &'a Arc<Node>, no_more: &'a CancellationToken, drain: &'a CancellationToken) -> Self {
+        let room = Arc::new(Semaphore::new(node.options.max_objects.max(1)));
+        Self { node, no_more, drain, room, heard: false, failures: 0, idle: 0, slow: false }
+    }
+
+    async fn poll(mut self, tasks: &mut Tasks) -> Result<End, BackendError> {
+        let mut failed = None;
+        loop {
+            while let Some(joined) = tasks.try_join_next() {
+                note(joined, &mut failed);
+            }
+            if let Some(error) = failed.take() {
+                return Err(error);
+            }
+            if self.drain.is_cancelled() {
+                return Ok(End::Stopped);
+            }
+            if self.refused() {
+                let Some(pause) = self.node.options.slow_when_denied else {
+                    self.drain.cancel();
+                    return Ok(End::Refused);
+                };
+                self.pause(pause).await;
+            }
+            let Some(permits) = self.permits().await else { return Ok(End::Stopped) };
+            let since = self.node.leases.now();
+            let Some(received) = self.receive(permits.len()).await? else { continue };
+            if self.drain.is_cancelled() {
+                self.hand_back(received).await?;
+                return Ok(End::Stopped);
+            }
+            if received.is_empty() {
+                drop(permits);
+                if self.is_done(tasks).await? {
+                    return Ok(End::Done);
+                }
+                continue;
+            }
+            self.idle = 0;
+            for (delivery, permit) in received.into_iter().zip(permits) {
+                let node = Arc::clone(self.node);
+                let drain = self.drain.clone();
+                tasks.spawn(async move {
+                    let lease = node.leases.hold(&delivery.receipt, since, &drain);
+                    let result = executor::run(&node, delivery, lease).await;
+                    drop(permit);
+                    result
+                });
+            }
         }
-        if let Some(error) = failed.take() {
-            return Err(error);
-        }
-        if drain.is_cancelled() {
-            return Ok(End::Stopped);
-        }
-        if refused(shared) {
-            drain.cancel();
-            return Ok(End::Refused);
-        }
-        // First the permit, then the delivery: nothing is taken that would only wait here.
+    }
+    /// First the permit, then the delivery: nothing is taken that would only wait here. `None`: the drain has begun.
+    async fn permits(&self) -> Option<Vec<OwnedSemaphorePermit>> {
         let first = tokio::select! {
-            () = drain.cancelled() => return Ok(End::Stopped),
-            permit = Arc::clone(&room).acquire_owned() => permit.ok(),
+            () = self.drain.cancelled() => return None,
+            permit = Arc::clone(&self.room).acquire_owned() => permit.ok(),
         };
         let mut permits: Vec<_> = first.into_iter().collect();
-        while permits.len() < BATCH
-            && let Ok(permit) = Arc::clone(&room).try_acquire_owned()
+        let most = if self.slow { 1 } else { BATCH };
+        while permits.len() < most
+            && let Ok(permit) = Arc::clone(&self.room).try_acquire_owned()
         {
             permits.push(permit);
         }
-        let since = shared.leases.now();
-        let wait =
-            if no_more.is_cancelled() { Duration::from_millis(50) } else { shared.options.receive_wait };
-        // Never dropped half-way: deliveries that nobody sees would stay hidden until their visibility ends.
-        let received = queue.receive(permits.len(), wait, shared.options.visibility).await?;
-        if drain.is_cancelled() {
-            let receipts: Vec<_> = received.into_iter().map(|d| d.receipt).collect();
-            queue.change_visibility(&receipts, Duration::ZERO).await?;
-            return Ok(End::Stopped);
-        }
-        if received.is_empty() {
-            drop(permits);
-            if no_more.is_cancelled() && tasks.is_empty() && queue.depth().await?.is_idle() {
-                return Ok(End::Done);
+        Some(permits)
+    }
+
+    /// Asks the queue. `None`: it failed, and was waited for; or the drain has begun.
+    async fn receive(&mut self, most: usize) -> Result<Option<Vec<Delivery>>, BackendError> {
+        let options = &self.node.options;
+        let wait = if self.no_more.is_cancelled() { Duration::from_millis(50) } else { options.receive_wait };
+        let received = self.node.queue.receive(most, wait, options.visibility);
+        let received = if self.node.is_patient() {
+            tokio::select! {
+                // Long polls are too long to be waited for. The queue gives back what nobody takes any more.
+                () = self.drain.cancelled() => return Ok(None),
+                received = received => received,
             }
-            continue;
-        }
-        for (delivery, permit) in received.into_iter().zip(permits) {
-            let (shared, drain) = (Arc::clone(shared), drain.clone());
-            tasks.spawn(async move {
-                let lease = shared.leases.hold(&delivery.receipt, since);
-                let result = executor::run(&shared, delivery, lease, &drain).await;
-                drop(permit);
-                result
-            });
+        } else {
+            // Never dropped half-way: deliveries that nobody sees would stay hidden until their visibility ends.
+            received.await
+        };
+        match received {
+            Ok(received) => {
+                if std::mem::take(&mut self.failures) > 0 {
+                    tracing::info!("the queue answers again");
+                }
+                self.heard = true;
+                Ok(Some(received))
+            }
+            Err(error) if self.node.is_patient() && (self.heard || error.transient) => {
+                self.node.observer.counted(Counted::QueueFailed("receive"), 1);
+                if self.failures == 0 {
+                    tracing::error!(%error, "the queue fails; asking again, more and more slowly");
+                    self.node.observer.notice(&format!("the queue fails and is waited for: {error}"));
+                }
+                self.pause(QUEUE_BACKOFF.delay(self.failures, 1.0)).await;
+                self.failures += 1;
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
-}
 
-fn refused(shared: &Shared) -> bool {
-    let Some(limit) = shared.options.denied_in_a_row else { return false };
-    shared.counts.denied_in_a_row.load(Ordering::Relaxed) >= u64::from(limit.get())
+    async fn hand_back(&self, received: Vec<Delivery>) -> Result<(), BackendError> {
+        let receipts: Vec<_> = received.into_iter().map(|d| d.receipt).collect();
+        match self.node.queue.change_visibility(&receipts, Duration::ZERO).await {
+            Err(error) if !self.node.is_patient() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an empty answer means the end.
+    async fn is_done(&mut self, tasks: &Tasks) -> Result<bool, BackendError> {
+        let looks = self.node.options.exit_when_empty.map(|looks| looks.get());
+        if !self.no_more.is_cancelled() && looks.is_none() || !tasks.is_empty() {
+            self.idle = 0;
+            return Ok(false);
+        }
+        let depth = match self.node.queue.depth().await {
+            Ok(depth) => depth,
+            Err(error) if self.node.is_patient() => {
+                tracing::warn!(%error, "the queue did not say how much is in it");
+                QueueDepth { visible: 1, ..QueueDepth::default() }
+            }
+            Err(error) => return Err(error),
+        };
+        if !depth.is_idle() {
+            self.idle = 0;
+            return Ok(false);
+        }
+        self.idle += 1;
+        Ok(self.no_more.is_cancelled() || looks.is_some_and(|looks| self.idle >= looks))
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = self.drain.cancelled() => {}
+            () = tokio::time::sleep(time) => {}
+        }
+    }
+
+    /// Whether too many objects in a row were refused.
+    fn refused(&mut self) -> bool {
+        let Some(limit) = self.node.options.denied_in_a_row else { return false };
+        let slow = self.node.counts.denied_in_a_row.load(Ordering::Relaxed) >= u64::from(limit.get());
+        if self.slow && !slow {
+            self.node.observer.notice("an object was not refused: going at full speed again");
+        }
+        self.slow = slow;
+        slow
+    }
 }

@@ -1,4 +1,8 @@
-//! Settle: state first, then the queue, then the report. The only place that removes a delivery or logs a failure.
+//! Settle: what an attempt came to is recorded, and becomes the answer to the queue and the report; giving them is `reply`'s.
+//! The only place that decides about a failure or logs one.
+//!
+//! A patient worker does without a failing state store where the promises allow it (decision 0016): a verified copy is
+//! settled by the destination itself; what is given up has to be recorded first, and waits.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,12 +11,13 @@ use std::time::Duration;
 use longbow_core::failure::{BackendError, Failure, FailureClass};
 use longbow_core::job::{Disposition, Proof, RecordEvent, Report, ReportOutcome, decide};
 use longbow_core::object::Checksums;
+use longbow_core::port::Counted;
 
 use crate::Shared;
 use crate::claim::{AdvanceError, Claimed};
 use crate::executor::Stopped;
-use crate::lease::Lease;
 use crate::plan::Equal;
+use crate::reply::{Answer, Conclusion};
 use crate::verify::Verified;
 
 /// An attempt that ended well.
@@ -23,13 +28,13 @@ pub(crate) enum Finished {
     Equal(Equal),
 }
 
-/// Records a good end and removes the delivery.
+/// Records a good end.
 pub(crate) async fn settle(
     shared: &Arc<Shared>,
     mut claimed: Claimed,
     finished: Finished,
     started: Duration,
-) -> Result<(), BackendError> {
+) -> Result<Conclusion, BackendError> {
     shared.counts.denied_in_a_row.store(0, Ordering::Relaxed);
     let mut report = blank(shared, &claimed, started);
     let event = match finished {
@@ -56,7 +61,7 @@ pub(crate) async fn settle(
             if equal.proof == Proof::Recorded && claimed.was_settled_since(shared.began) =>
         {
             tracing::debug!(key = %claimed.job.source, "a duplicate of what this run has done");
-            return shared.ports.queue.acknowledge(claimed.lease.receipt()).await;
+            return Ok(Conclusion::quiet(Answer::Acknowledge));
         }
         Finished::Equal(equal) => {
             // What an earlier attempt of this very job had brought there was copied, not skipped.
@@ -76,22 +81,30 @@ pub(crate) async fn settle(
     };
     match claimed.advance(shared, event).await {
         Ok(()) => {}
-        Err(AdvanceError::Superseded) => return leave(shared, &claimed).await,
+        Err(AdvanceError::Superseded) => return Ok(leave(&claimed)),
+        Err(AdvanceError::Backend(error)) if shared.patient => {
+            // The destination itself is the proof: whoever gets this job again finds it done.
+            tracing::warn!(key = %claimed.job.source, %error, "copied and verified, but not recorded");
+        }
         Err(AdvanceError::Backend(error)) => return Err(error),
         Err(AdvanceError::Illegal(error)) => {
             let failure = Failure::new(FailureClass::Transient, error.to_string());
             return settle_failure(shared, claimed, Stopped::Failed(failure), started).await;
         }
     }
-    shared.ports.queue.acknowledge(claimed.lease.receipt()).await?;
-    tracing::debug!(key = %claimed.job.source, outcome = ?report.outcome, proof = ?report.proof, "object settled");
-    shared.counts.add(&report);
-    shared.ports.observer.finished(&report);
-    Ok(())
+    if claimed.quiet && report.method.is_none() {
+        shared.ports.observer.counted(Counted::Superseded, 1);
+        return Ok(Conclusion::quiet(Answer::Acknowledge));
+    }
+    if let Some(modified) = claimed.job.object.modified.filter(|_| report.method.is_some()) {
+        let lag = u64::try_from(report.finished.0.saturating_sub(modified.0)).unwrap_or(0);
+        shared.ports.observer.lag(Duration::from_millis(lag));
+    }
+    Ok(Conclusion { answer: Answer::Acknowledge, report: Some(report) })
 }
 
 /// An upload of an earlier attempt that is no longer needed: aborted, so that it does not cost anything.
-async fn forget_upload(shared: &Shared, claimed: &Claimed) -> Result<(), BackendError> {
+pub(crate) async fn forget_upload(shared: &Shared, claimed: &Claimed) -> Result<(), BackendError> {
     crate::copy::abort_unknown(shared, claimed).await;
     let Some(upload) = claimed.record().and_then(|r| r.upload()) else { return Ok(()) };
     if let Err(error) = shared.ports.destination.abort_upload(&claimed.job.destination, &upload.upload).await
@@ -107,11 +120,19 @@ pub(crate) async fn settle_failure(
     mut claimed: Claimed,
     stopped: Stopped,
     started: Duration,
-) -> Result<(), BackendError> {
+) -> Result<Conclusion, BackendError> {
     let failure = match stopped {
         Stopped::Failed(failure) | Stopped::Contradicted(failure) => failure,
-        Stopped::Superseded => return leave(shared, &claimed).await,
+        Stopped::Superseded => return Ok(leave(&claimed)),
+        Stopped::Backend(error) if shared.patient => Failure::new(FailureClass::Transient, error.message),
         Stopped::Backend(error) => return Err(error),
+        Stopped::SourceGone(reason) if claimed.of_event && claimed.unfinished_upload().is_none() => {
+            shared.ports.observer.counted(Counted::Superseded, 1);
+            let report =
+                Report { outcome: ReportOutcome::Skipped, reason, ..blank(shared, &claimed, started) };
+            return Ok(Conclusion { answer: Answer::Acknowledge, report: Some(report) });
+        }
+        Stopped::SourceGone(reason) => Failure::new(FailureClass::Permanent, reason),
         // The executor turns these into a failure when they come too often.
         Stopped::SourceChanged | Stopped::DestinationChanged | Stopped::Adapted(_) => Failure::new(
             FailureClass::Corrupt,
@@ -122,27 +143,21 @@ pub(crate) async fn settle_failure(
     let mut disposition =
         decide(failure.class, before, claimed.receive_count, &shared.options.attempts, chance());
     if failure.class == FailureClass::Denied {
-        let refusals = shared.counts.denied_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        if shared.options.denied_in_a_row.is_some_and(|limit| u64::from(limit.get()) == refusals) {
-            let key = &claimed.job.source;
-            shared
-                .ports
-                .observer
-                .notice(&format!("{refusals} refusals in a row; the last is {key}: {failure}"));
-        }
+        note_refusal(shared, &claimed, &failure);
     }
     // Several keys may fail to be written for one reason that no retry mends; a lost lease is not ours to settle.
     if claimed.lease.is_lost() {
         disposition = Disposition::RetryAfter { delay: Duration::ZERO, counted: false, keep_upload: true };
     }
-    let receipt = claimed.lease.receipt().clone();
     match disposition {
         Disposition::RetryAfter { delay, counted, keep_upload } => {
             if !keep_upload {
-                drop_upload(shared, &claimed).await?;
+                forget_upload(shared, &claimed).await?;
             }
             tracing::debug!(key = %claimed.job.source, class = %failure.class, %failure, ?delay, "attempt failed");
-            if failure.class != FailureClass::Interrupted {
+            if failure.class == FailureClass::Interrupted {
+                shared.ports.observer.counted(Counted::HandedBack, 1);
+            } else {
                 shared.ports.observer.attempt_failed(&claimed.job.source, &failure, delay);
             }
             let event = RecordEvent::AttemptFailed {
@@ -155,15 +170,16 @@ pub(crate) async fn settle_failure(
             if counted || claimed.record().is_some() {
                 match claimed.advance(shared, event).await {
                     Ok(()) | Err(AdvanceError::Illegal(_)) => {}
-                    Err(AdvanceError::Superseded) => return leave(shared, &claimed).await,
+                    Err(AdvanceError::Superseded) => return Ok(leave(&claimed)),
+                    // Not counted then: the queue counts deliveries.
+                    Err(AdvanceError::Backend(_)) if shared.patient => {}
                     Err(AdvanceError::Backend(error)) => return Err(error),
                 }
             }
-            shared.ports.queue.change_visibility(&[receipt], delay).await?;
-            Ok(())
+            Ok(Conclusion::quiet(Answer::Later(delay)))
         }
         Disposition::Acknowledge | Disposition::LeaveForRedrive => {
-            drop_upload(shared, &claimed).await?;
+            forget_upload(shared, &claimed).await?;
             let mut report = blank(shared, &claimed, started);
             report.outcome = ReportOutcome::Failed;
             report.reason.clone_from(&failure.message);
@@ -172,42 +188,44 @@ pub(crate) async fn settle_failure(
             let event = RecordEvent::GaveUp { class: failure.class, reason: failure.message.clone() };
             match claimed.advance(shared, event).await {
                 Ok(()) | Err(AdvanceError::Illegal(_)) => {}
-                Err(AdvanceError::Superseded) => return leave(shared, &claimed).await,
+                Err(AdvanceError::Superseded) => return Ok(leave(&claimed)),
+                // A final failure stands in the state store or is not final.
+                Err(AdvanceError::Backend(_)) if shared.patient => {
+                    return Ok(Conclusion::quiet(Answer::Later(shared.options.attempts.backoff.most)));
+                }
                 Err(AdvanceError::Backend(error)) => return Err(error),
             }
-            if disposition == Disposition::Acknowledge {
-                shared.ports.queue.acknowledge(&receipt).await?;
-            } else {
-                shared.ports.queue.dead_letter(&receipt, &reason).await?;
-            }
             tracing::info!(key = %claimed.job.source, class = %failure.class, reason, "object given up");
-            shared.counts.add(&report);
-            shared.ports.observer.finished(&report);
-            Ok(())
+            let answer = if disposition == Disposition::Acknowledge {
+                Answer::Acknowledge
+            } else {
+                Answer::DeadLetter(reason)
+            };
+            Ok(Conclusion { answer, report: Some(report) })
         }
     }
 }
 
-/// A message that is no job of this route goes to the dead letters with its reason.
-pub(crate) async fn refuse(shared: &Arc<Shared>, lease: &Lease, reason: &str) -> Result<(), BackendError> {
-    tracing::warn!(reason, "message refused");
-    shared.ports.observer.notice(&format!("a message was put aside: {reason}"));
-    shared.ports.queue.dead_letter(lease.receipt(), reason).await
+/// Counts refusals, and says so when they are too many in a row.
+fn note_refusal(shared: &Shared, claimed: &Claimed, failure: &Failure) {
+    let refusals = shared.counts.denied_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+    if shared.options.denied_in_a_row.is_some_and(|limit| u64::from(limit.get()) == refusals) {
+        let key = &claimed.job.source;
+        shared.ports.observer.notice(&format!("{refusals} refusals in a row; the last is {key}: {failure}"));
+        if shared.options.slow_when_denied.is_some() {
+            tracing::error!(%key, %failure, refusals, "everything is refused: going slowly until something succeeds");
+            shared.ports.observer.counted(Counted::Slowed, 1);
+        }
+    }
 }
 
 /// Leaves the delivery to whoever holds it now.
-async fn leave(shared: &Arc<Shared>, claimed: &Claimed) -> Result<(), BackendError> {
+fn leave(claimed: &Claimed) -> Conclusion {
     tracing::info!(key = %claimed.job.source, "left to another attempt");
-    shared.ports.queue.change_visibility(&[claimed.lease.receipt().clone()], Duration::from_secs(1)).await?;
-    Ok(())
+    Conclusion::quiet(Answer::Later(Duration::from_secs(1)))
 }
 
-/// Aborts the upload whose parts cannot be used again.
-async fn drop_upload(shared: &Shared, claimed: &Claimed) -> Result<(), BackendError> {
-    forget_upload(shared, claimed).await
-}
-
-fn blank(shared: &Shared, claimed: &Claimed, started: Duration) -> Report {
+pub(crate) fn blank(shared: &Shared, claimed: &Claimed, started: Duration) -> Report {
     let clock = &shared.ports.clock;
     let object = &claimed.job.object;
     Report {

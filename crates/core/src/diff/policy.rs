@@ -244,6 +244,7 @@ mod tests {
                 checksums: Checksums::default(),
                 proof: Proof::Written,
             },
+            sequencer: None,
         };
         let with = |source: &ObjectMeta, destination: &ObjectMeta| {
             compare(Comparison::Etag, Pair { source, destination, record: Some(&record) })

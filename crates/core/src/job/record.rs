@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Proof, SourceVersion};
+use super::{Proof, Sequencer, SourceVersion};
 use crate::failure::FailureClass;
 use crate::object::{Checksums, ETag, Timestamp};
 use crate::port::UploadId;
@@ -69,6 +69,8 @@ pub enum RecordState {
         /// Its reason.
         reason: String,
     },
+    /// Removed at the source, and not at the destination any more.
+    Removed,
 }
 
 /// What is remembered about one object.
@@ -83,6 +85,9 @@ pub struct ObjectRecord {
     /// Where the object stands.
     #[serde(flatten)]
     pub state: RecordState,
+    /// The place, among the events about the source key, of the last one that was settled: an older one must not undo it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<Sequencer>,
 }
 
 /// What can happen to a record.
@@ -117,6 +122,8 @@ pub enum RecordEvent {
         /// Its reason.
         reason: String,
     },
+    /// The destination has no object of this key, as the source has none.
+    Removed,
 }
 
 /// An event that cannot happen to this record.
@@ -131,24 +138,27 @@ pub struct TransitionError {
 
 /// The record after `event`, for a job about `source`.
 ///
-/// | state | began | verified | attempt failed | gave up |
-/// |---|---|---|---|---|
-/// | none, or about another source | Copying | Copied | Waiting | Failed |
-/// | Copying, Waiting | Copying | Copied | Waiting (+1 if counted) | Failed |
-/// | Copied | Copying¹ | Copied | Waiting¹ | Failed¹ |
-/// | Failed | Copying² | Copied | Waiting² | Failed |
+/// | state | began | verified | attempt failed | gave up | removed |
+/// |---|---|---|---|---|---|
+/// | none, or about another source | Copying | Copied | Waiting | Failed | Removed |
+/// | Copying, Waiting | Copying | Copied | Waiting (+1 if counted) | Failed | Removed |
+/// | Copied | Copying¹ | Copied | Waiting¹ | Failed¹ | Removed |
+/// | Failed | Copying² | Copied | Waiting² | Failed | Removed |
+/// | Removed | Copying³ | Copied³ | Waiting³ | Failed³ | Removed |
 ///
-/// ¹ the destination was changed or removed since. ² asked for again by a later run; attempts start over.
+/// ¹ the destination was changed or removed since. ² asked for again by a later run; attempts start over. ³ written
+/// anew at the source since. The sequencer stays what it was: who settles an event raises it.
 pub fn next(
     record: Option<&ObjectRecord>,
     source: &SourceVersion,
     event: RecordEvent,
     now: Timestamp,
 ) -> Result<ObjectRecord, TransitionError> {
-    let same = record.filter(|r| r.source.is(source));
+    // A job of which no more than a hint is known (no tag, not looked at yet) is itself again when it comes again.
+    let same = record.filter(|r| r.source.is(source) || r.source == *source);
     let before = same.map_or(0, |r| match r.state {
         RecordState::Copying { .. } | RecordState::Waiting { .. } => r.attempts,
-        RecordState::Copied { .. } | RecordState::Failed { .. } => 0,
+        RecordState::Copied { .. } | RecordState::Failed { .. } | RecordState::Removed => 0,
     });
     let (attempts, state) = match event {
         RecordEvent::UploadBegan(upload) => (before, RecordState::Copying { upload }),
@@ -168,8 +178,10 @@ pub fn next(
             (before.saturating_add(u32::from(counted)), RecordState::Waiting { upload, class, reason })
         }
         RecordEvent::GaveUp { class, reason } => (before, RecordState::Failed { class, reason }),
+        RecordEvent::Removed => (before, RecordState::Removed),
     };
-    Ok(ObjectRecord { source: source.clone(), attempts, updated: now, state })
+    let sequencer = record.and_then(|r| r.sequencer.clone());
+    Ok(ObjectRecord { source: source.clone(), attempts, updated: now, state, sequencer })
 }
 
 impl ObjectRecord {
@@ -254,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn the_sequencer_outlives_whatever_happens_and_a_hint_counts_its_attempts() {
+        let hint = SourceVersion { size: 9, etag: None, version: None, modified: None };
+        let mut record = next(None, &hint, failed(true, true), NOW).unwrap();
+        record.sequencer = Some(Sequencer::new("0065A").unwrap());
+        let again = next(Some(&record), &hint, failed(true, true), NOW).unwrap();
+        assert_eq!((again.attempts, &again.sequencer), (2, &record.sequencer));
+        let other = next(Some(&again), &source("b"), RecordEvent::Removed, NOW).unwrap();
+        assert_eq!((other.attempts, &other.sequencer), (0, &record.sequencer));
+    }
+
+    #[test]
     fn parts_on_their_way_are_never_proved_by_size_alone() {
         let a = source("a");
         let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
@@ -282,7 +305,10 @@ mod tests {
         let a = source("a");
         let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
         let waiting = next(Some(&began), &a, failed(true, true), NOW).unwrap();
-        for record in [began, waiting] {
+        let mut removed = next(Some(&waiting), &a, RecordEvent::Removed, NOW).unwrap();
+        removed.sequencer = Some(Sequencer::new("0065A").unwrap());
+        assert!(!serde_json::to_string(&began).unwrap().contains("sequencer"));
+        for record in [began, waiting, removed] {
             let json = serde_json::to_string(&record).unwrap();
             assert_eq!(serde_json::from_str::<ObjectRecord>(&json).unwrap(), record);
         }

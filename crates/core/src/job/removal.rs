@@ -1,6 +1,6 @@
 //! Whether the removal of an object at the source is carried on to the destination: a table.
 //!
-//! Only decisions: who asks looks at both sides first, and removes on the condition that the destination is what it saw.
+//! Only decisions: who asks looks at both sides first (the destination before the source), and removes on the condition that the destination is what it saw.
 
 use super::Sequencer;
 
@@ -53,7 +53,8 @@ pub enum RemovalDecision {
     Nothing,
 }
 
-/// The answer to a removal, after a look at the source and then at the destination.
+/// The answer to a removal, after a look at the destination and then at the source: in this order, so that an object that
+/// was written to both meanwhile is not the one that was seen.
 ///
 /// | order | source has the key now | destination has it | decision |
 /// |---|---|---|---|

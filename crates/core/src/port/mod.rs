@@ -19,5 +19,5 @@ pub use object_store::{
     BodyStream, ByteRange, CopyRequest, GetRequest, HeadRequest, ListPage, ObjectBody, ObjectStore, PutBody,
     PutRequest, ReadPin, StoreTraits, WriteCondition, Written,
 };
-pub use observer::{Observer, Side};
+pub use observer::{Counted, Observer, Side};
 pub use state_store::{StateStore, Stored, SwapError};

@@ -16,6 +16,26 @@ pub enum Side {
     Destination,
 }
 
+/// What a worker counts beside objects, bytes and failed attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// An event that needs nothing done, by reason: `test`, `not-about-bytes`, `outside-prefixes`, `events-off`,
+    /// `not-selected`, `removals-kept`.
+    Ignored(&'static str),
+    /// A message that is no job, or that no route allows: put aside.
+    Refused,
+    /// An event that something later has overtaken, or that was settled before.
+    Superseded,
+    /// A delivery given back unfinished, since the worker stops or its time is over.
+    HandedBack,
+    /// A call to the state store that failed and was done without, by the port's name of the call.
+    StateFailed(&'static str),
+    /// A call to the queue that failed and was done without, by the port's name of the call.
+    QueueFailed(&'static str),
+    /// The worker went slow: too many objects in a row were refused.
+    Slowed,
+}
+
 /// Watches a run. Calls come from many tasks and must return at once.
 pub trait Observer: Send + Sync + 'static {
     /// Something that the user should know once: a feature that a store lacks, and what is done instead.
@@ -48,6 +68,16 @@ pub trait Observer: Send + Sync + 'static {
     /// An attempt failed and another will follow.
     fn attempt_failed(&self, key: &ObjectKey, failure: &Failure, retry_in: Duration) {
         let _ = (key, failure, retry_in);
+    }
+
+    /// Something happened that is counted, so many times.
+    fn counted(&self, what: Counted, times: u64) {
+        let _ = (what, times);
+    }
+
+    /// So long after the source object was written, the destination has it. Told where that time is known.
+    fn lag(&self, lag: Duration) {
+        let _ = lag;
     }
 
     /// An object has ended: copied, skipped after a closer look, deleted or failed.

@@ -60,6 +60,7 @@ fn details(state: &RecordState) -> (&'static str, Details<'_>) {
         RecordState::Failed { class, reason } => {
             ("failed", Details { class: Some(*class), reason: Some(reason), ..none })
         }
+        RecordState::Removed => ("removed", none),
     }
 }
 
@@ -71,7 +72,8 @@ pub(super) fn bind(
     version: u64,
     record: &ObjectRecord,
 ) -> rusqlite::Result<()> {
-    let ObjectRecord { source, attempts, updated, state } = record;
+    // No events come here, so that there are no sequencers to keep.
+    let ObjectRecord { source, attempts, updated, state, sequencer: _ } = record;
     let SourceVersion { size, etag, version: source_version, modified } = source;
     let (state, Details { destination_etag, checksums, proof, class, reason, upload }) = details(state);
     let upload = upload.map(serde_json::to_string).transpose();
@@ -123,6 +125,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
             RecordState::Copied { destination_etag: etag(8)?, checksums: columns::checksums(row, 13)?, proof }
         }
         "failed" => RecordState::Failed { class: class()?, reason: row.get(11)? },
+        "removed" => RecordState::Removed,
         other => return Err(unknown(1, "state", other)),
     };
     let source = SourceVersion {
@@ -131,7 +134,13 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         version: row.get::<_, Option<String>>(4)?.map(VersionId),
         modified: row.get::<_, Option<i64>>(5)?.map(Timestamp),
     };
-    let record = ObjectRecord { source, attempts: row.get(6)?, updated: Timestamp(row.get(7)?), state };
+    let record = ObjectRecord {
+        source,
+        attempts: row.get(6)?,
+        updated: Timestamp(row.get(7)?),
+        state,
+        sequencer: None,
+    };
     Ok(Stored { version: row.get::<_, i64>(0)?.cast_unsigned(), record })
 }
 

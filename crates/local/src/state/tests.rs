@@ -25,7 +25,7 @@ fn record(state: RecordState) -> ObjectRecord {
         version: Some(VersionId("v".into())),
         modified: Some(Timestamp(-1)),
     };
-    ObjectRecord { source, attempts: u32::MAX, updated: Timestamp(7), state }
+    ObjectRecord { source, attempts: u32::MAX, updated: Timestamp(7), state, sequencer: None }
 }
 
 fn every_state() -> Vec<RecordState> {

@@ -48,6 +48,7 @@ fn record(reason: &str) -> ObjectRecord {
         attempts: 2,
         updated: Timestamp(1_700_000_001_456),
         state: RecordState::Failed { class: FailureClass::Transient, reason: reason.to_owned() },
+        sequencer: None,
     }
 }
 

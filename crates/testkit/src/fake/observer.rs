@@ -7,7 +7,7 @@ use longbow_core::diff::Decision;
 use longbow_core::failure::Failure;
 use longbow_core::job::{Report, ReportOutcome};
 use longbow_core::object::{ObjectKey, ObjectMeta};
-use longbow_core::port::{Observer, Side};
+use longbow_core::port::{Counted, Observer, Side};
 
 /// Remembers notices, decisions, failed attempts and reports, and counts listed keys and moved bytes.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ struct Seen {
     complete: [bool; 2],
     read: u64,
     sent: u64,
+    counted: Vec<(Counted, u64)>,
+    lags: Vec<Duration>,
 }
 
 fn index(side: Side) -> usize {
@@ -86,6 +88,16 @@ impl FakeObserver {
         (seen.read, seen.sent)
     }
 
+    /// How often this was counted.
+    pub fn counted(&self, what: Counted) -> u64 {
+        self.seen().counted.iter().filter(|(one, _)| *one == what).map(|(_, times)| times).sum()
+    }
+
+    /// The lags that were told, in order.
+    pub fn lags(&self) -> Vec<Duration> {
+        self.seen().lags.clone()
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,6 +128,14 @@ impl Observer for FakeObserver {
 
     fn attempt_failed(&self, key: &ObjectKey, failure: &Failure, retry_in: Duration) {
         self.seen().failed_attempts.push((key.clone(), failure.clone(), retry_in));
+    }
+
+    fn counted(&self, what: Counted, times: u64) {
+        self.seen().counted.push((what, times));
+    }
+
+    fn lag(&self, lag: Duration) {
+        self.seen().lags.push(lag);
     }
 
     fn finished(&self, report: &Report) {

@@ -221,6 +221,7 @@ mod tests {
                 checksums: Checksums::default(),
                 proof: Proof::Written,
             },
+            sequencer: None,
         };
         let records = stage.examiner.records.as_ref().unwrap();
         records.swap(&"k".into(), None, record).await.unwrap();

@@ -1,0 +1,173 @@
+//! The node: what all tasks of a worker share, and the ways that a delivery can go.
+//!
+//! One budget of requests and memory, one heartbeat and one count for all routes; stores, options, state and what was
+//! learnt about the stores for each route ([`Shared`]). Only the node answers the queue.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use longbow_core::heartbeat::Heartbeat;
+use longbow_core::job::{Report, ReportOutcome};
+use longbow_core::object::Timestamp;
+use longbow_core::port::{Clock, JobQueue, Observer};
+use longbow_core::routes::{RouteName, RouteTable};
+
+use crate::lease::Leases;
+use crate::poller::End;
+use crate::quirks::Quirks;
+use crate::{DigestService, PermitOptions, Permits, WorkerOptions, WorkerPorts, WorkerSummary};
+
+/// What all tasks of a worker share, whatever the route.
+pub(crate) struct Node {
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) options: WorkerOptions,
+    pub(crate) leases: Leases,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) ways: Ways,
+}
+
+/// Where deliveries go.
+pub(crate) enum Ways {
+    /// A queue of longbow's own jobs for one route, on this machine. Queue and state are a file: if they fail, the run ends.
+    One(Arc<Shared>),
+    /// A queue that may hold any message, for several routes. Queue and state are services: if they fail, that passes.
+    Table(Table),
+}
+
+/// The configured routes and what each works with.
+pub(crate) struct Table {
+    pub(crate) routes: RouteTable,
+    pub(crate) by_name: HashMap<RouteName, Arc<Shared>>,
+}
+
+/// What all tasks of one route share.
+pub(crate) struct Shared {
+    pub(crate) ports: WorkerPorts,
+    pub(crate) options: WorkerOptions,
+    pub(crate) permits: Permits,
+    pub(crate) digests: DigestService,
+    pub(crate) quirks: Quirks,
+    pub(crate) counts: Arc<Counts>,
+    /// Whether a failing state store is done without.
+    pub(crate) patient: bool,
+    /// Whether removals at the source are carried on.
+    pub(crate) propagates: bool,
+    /// When the worker was made.
+    pub(crate) began: Timestamp,
+}
+
+/// What the routes of one node have in common.
+#[derive(Clone)]
+pub(crate) struct Budget {
+    permits: Permits,
+    digests: DigestService,
+    counts: Arc<Counts>,
+}
+
+impl Budget {
+    pub(crate) fn new(options: &WorkerOptions) -> Self {
+        let permits = Permits::new(PermitOptions {
+            max_requests: options.max_requests.max(1),
+            memory_bytes: options.memory_bytes,
+            ..PermitOptions::default()
+        });
+        let digests = DigestService::new(options.digests.clone());
+        Self { permits, digests, counts: Arc::default() }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        budget: &Budget,
+        ports: WorkerPorts,
+        options: WorkerOptions,
+        patient: bool,
+        propagates: bool,
+    ) -> Arc<Self> {
+        let Budget { permits, digests, counts } = budget.clone();
+        Arc::new(Self {
+            permits,
+            digests,
+            counts,
+            quirks: Quirks::new(&ports),
+            began: ports.clock.now(),
+            ports,
+            options,
+            patient,
+            propagates,
+        })
+    }
+}
+
+impl Node {
+    pub(crate) fn new(
+        queue: Arc<dyn JobQueue>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+        options: WorkerOptions,
+        budget: &Budget,
+        ways: Ways,
+    ) -> Self {
+        let heartbeat = Heartbeat { visibility: options.visibility };
+        let leases = Leases::new(Arc::clone(&queue), Arc::clone(&clock), heartbeat, options.longest_hold);
+        Self { queue, clock, observer, options, leases, counts: Arc::clone(&budget.counts), ways }
+    }
+
+    /// Whether a failing queue or state store is waited for.
+    pub(crate) fn is_patient(&self) -> bool {
+        matches!(self.ways, Ways::Table(_))
+    }
+}
+
+/// Running totals.
+#[derive(Default)]
+pub(crate) struct Counts {
+    copied: AtomicU64,
+    skipped: AtomicU64,
+    deleted: AtomicU64,
+    failed: AtomicU64,
+    bytes_copied: AtomicU64,
+    bytes_sent: AtomicU64,
+    parts_reused: AtomicU64,
+    pub(crate) denied_in_a_row: AtomicU64,
+}
+
+impl Counts {
+    pub(crate) fn add(&self, report: &Report) {
+        let add = |counter: &AtomicU64, n: u64| counter.fetch_add(n, Ordering::Relaxed);
+        match report.outcome {
+            ReportOutcome::Copied => {
+                add(&self.copied, 1);
+                add(&self.bytes_copied, report.size);
+            }
+            ReportOutcome::Skipped => {
+                add(&self.skipped, 1);
+            }
+            ReportOutcome::Deleted => {
+                add(&self.deleted, 1);
+            }
+            ReportOutcome::Failed => {
+                add(&self.failed, 1);
+            }
+        }
+        add(&self.bytes_sent, report.bytes_sent);
+        add(&self.parts_reused, report.parts_reused.into());
+    }
+    pub(crate) fn summary(&self, end: End) -> WorkerSummary {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WorkerSummary {
+            copied: get(&self.copied),
+            skipped: get(&self.skipped),
+            deleted: get(&self.deleted),
+            failed: get(&self.failed),
+            bytes_copied: get(&self.bytes_copied),
+            bytes_sent: get(&self.bytes_sent),
+            parts_reused: get(&self.parts_reused),
+            stopped: end == End::Stopped,
+            refused: end == End::Refused,
+        }
+    }
+}

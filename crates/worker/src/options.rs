@@ -1,0 +1,103 @@
+//! How a worker works: every choice with its default. What the choices mean is decided where they are used.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use longbow_core::backoff::Backoff;
+use longbow_core::job::{AttemptsPolicy, TransferId};
+use longbow_core::transfer::{DEFAULT_PART_SIZE, MethodPolicy};
+
+use crate::DigestOptions;
+
+/// What is written to the state store on the way of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RecordPolicy {
+    /// The end of an attempt, and for an object in parts its upload and each proved part, so that another attempt goes on
+    /// where this one stopped. An object without parts costs one write.
+    #[default]
+    Progress,
+    /// Only the end of an attempt: one write, whatever the size. An attempt that fails names its upload, but its
+    /// parts are sent again.
+    FinishOnly,
+}
+
+/// How a worker works. Every default is meant to be fast; none has to be set.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// How often and how patiently an object is tried.
+    pub attempts: AttemptsPolicy,
+    /// Bytes of a part where nothing asks for another size.
+    pub part_size: u64,
+    /// Objects of at most this many bytes are written whole.
+    pub whole_up_to: u64,
+    /// For how long a delivery is hidden from others; extended while it is worked on.
+    pub visibility: Duration,
+    /// How long one call to the queue waits for a delivery; also how late a stop can be noticed when idle.
+    pub receive_wait: Duration,
+    /// Objects in work at once.
+    pub max_objects: usize,
+    /// Most requests in flight; what is really used adapts below it.
+    pub max_requests: usize,
+    /// Bytes that may be held in memory for bodies.
+    pub memory_bytes: u64,
+    /// How digests are computed.
+    pub digests: DigestOptions,
+    /// Which way bytes may go.
+    pub method: MethodPolicy,
+    /// Whether tags are copied.
+    pub tags: bool,
+    /// After so many refused objects in a row, with no success between, the worker stops by itself: a wrong policy
+    /// must not burn the backlog. `None`: never.
+    pub denied_in_a_row: Option<NonZeroU32>,
+    /// Instead of stopping then, one delivery is tried each time so long has passed, until one succeeds.
+    pub slow_when_denied: Option<Duration>,
+    /// A delivery is given back when it was held for so long, unfinished and with its parts kept: SQS takes it away
+    /// 12 hours after its reception, whatever its holder does (SQS Developer Guide, "Visibility timeout").
+    pub longest_hold: Option<Duration>,
+    /// [`Worker::serve`] ends when the queue was found idle so many times in a row with nothing in work here.
+    pub exit_when_empty: Option<NonZeroU32>,
+    /// How much of an object's progress is written to the state store.
+    pub record: RecordPolicy,
+    /// The run that reports belong to.
+    pub transfer: TransferId,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            attempts: AttemptsPolicy::default(),
+            part_size: DEFAULT_PART_SIZE,
+            whole_up_to: 64 << 20,
+            visibility: Duration::from_secs(120),
+            receive_wait: Duration::from_millis(250),
+            max_objects: 256,
+            max_requests: 256,
+            memory_bytes: 48 << 20,
+            digests: DigestOptions::default(),
+            method: MethodPolicy::Auto,
+            tags: true,
+            denied_in_a_row: NonZeroU32::new(20),
+            slow_when_denied: None,
+            longest_hold: None,
+            exit_when_empty: None,
+            record: RecordPolicy::Progress,
+            transfer: TransferId(String::new()),
+        }
+    }
+}
+
+impl WorkerOptions {
+    /// The defaults of a worker of a fleet: it has nobody who watches, a policy may be mended while jobs wait, and a
+    /// queue that is asked over the network.
+    pub fn fleet() -> Self {
+        let backoff = Backoff { first: Duration::from_secs(2), most: Duration::from_secs(900) };
+        Self {
+            attempts: AttemptsPolicy { max_attempts: 8, max_denied: 500, backoff },
+            visibility: Duration::from_secs(180),
+            receive_wait: Duration::from_secs(20),
+            slow_when_denied: Some(Duration::from_secs(60)),
+            longest_hold: Some(Duration::from_secs(11 * 3600)),
+            ..Self::default()
+        }
+    }
+}

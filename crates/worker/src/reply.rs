@@ -1,0 +1,149 @@
+//! Reply: the answer to the queue, and after it the report. The only place that removes a delivery or gives it back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longbow_core::failure::BackendError;
+use longbow_core::job::Report;
+use longbow_core::port::Counted;
+
+use crate::Shared;
+use crate::lease::Lease;
+use crate::node::Node;
+
+/// What one piece of work came to.
+pub(crate) struct Conclusion {
+    pub(crate) answer: Answer,
+    /// Told once the queue has been answered; `None` where there is nothing new to tell.
+    pub(crate) report: Option<Report>,
+}
+
+/// What the queue is told about a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Settled: remove it.
+    Acknowledge,
+    /// Given up for this reason: put it aside.
+    DeadLetter(String),
+    /// Not settled: make it visible after so long.
+    Later(Duration),
+}
+
+impl Conclusion {
+    pub(crate) fn quiet(answer: Answer) -> Self {
+        Self { answer, report: None }
+    }
+}
+
+impl Answer {
+    /// The answer for a delivery of two pieces of work: it is removed only when both are settled, and put aside if one
+    /// was given up.
+    ///
+    /// | one | other | together |
+    /// |---|---|---|
+    /// | later | anything | later, the sooner of two |
+    /// | dead letter | settled | dead letter |
+    /// | dead letter | dead letter | dead letter, both reasons |
+    /// | acknowledge | acknowledge | acknowledge |
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Later(a), Self::Later(b)) => Self::Later(a.min(b)),
+            (Self::Later(delay), _) | (_, Self::Later(delay)) => Self::Later(delay),
+            (Self::DeadLetter(a), Self::DeadLetter(b)) => Self::DeadLetter(format!("{a}; {b}")),
+            (Self::DeadLetter(reason), Self::Acknowledge) | (Self::Acknowledge, Self::DeadLetter(reason)) => {
+                Self::DeadLetter(reason)
+            }
+            (Self::Acknowledge, Self::Acknowledge) => Self::Acknowledge,
+        }
+    }
+}
+
+/// Answers the queue. A patient worker goes on when the queue fails: the delivery comes back by itself, and what was
+/// settled is found settled.
+pub(crate) async fn answer(node: &Node, lease: &Lease, answer: &Answer) -> Result<(), BackendError> {
+    let (queue, receipt) = (&node.queue, lease.receipt());
+    let (call, answered) = match answer {
+        Answer::Acknowledge => ("acknowledge", queue.acknowledge(receipt).await),
+        Answer::DeadLetter(reason) => ("dead_letter", queue.dead_letter(receipt, reason).await),
+        Answer::Later(delay) => {
+            let receipts = std::slice::from_ref(receipt);
+            ("change_visibility", queue.change_visibility(receipts, *delay).await.map(drop))
+        }
+    };
+    match answered {
+        Err(error) if node.is_patient() => {
+            tracing::warn!(call, %error, "the queue was not told; the message will be delivered again");
+            node.observer.counted(Counted::QueueFailed(call), 1);
+            Ok(())
+        }
+        answered => answered,
+    }
+}
+
+/// A message that is no job of any route goes to the dead letters with its reason.
+pub(crate) async fn refuse(node: &Node, lease: &Lease, reason: &str) -> Result<(), BackendError> {
+    tracing::warn!(reason, "message refused");
+    node.observer.counted(Counted::Refused, 1);
+    node.observer.notice(&format!("a message was put aside: {reason}"));
+    answer(node, lease, &Answer::DeadLetter(reason.to_owned())).await
+}
+
+/// Counts, logs and reports an object that has ended: one line an object.
+pub(crate) fn tell(node: &Node, shared: &Arc<Shared>, report: &Report) {
+    if shared.patient {
+        summary(shared, report);
+    } else {
+        tracing::debug!(key = %report.key, outcome = ?report.outcome, proof = ?report.proof, "object settled");
+    }
+    node.counts.add(report);
+    node.observer.finished(report);
+}
+
+fn summary(shared: &Shared, report: &Report) {
+    tracing::info!(
+        target: "longbow::object",
+        {
+        object.key = %report.key,
+        object.destination = %report.destination_key,
+        object.size = report.size,
+        object.version = report.version.as_ref().map(|v| v.0.as_str()),
+        object.etag = report.source_etag.as_ref().map(tracing::field::display),
+        route.from = %shared.ports.route.source,
+        route.to = %shared.ports.route.destination,
+        outcome = ?report.outcome,
+        outcome.proof = report.proof.map(tracing::field::debug),
+        outcome.class = report.failure.map(tracing::field::display),
+        outcome.reason = report.reason,
+        copy.method = report.method.map(tracing::field::debug),
+        copy.parts = report.parts,
+        copy.parts_reused = report.parts_reused,
+        copy.bytes_sent = report.bytes_sent,
+        copy.milliseconds = report.milliseconds,
+        copy.attempts = report.attempts,
+        copy.lost = report.lost.len(),
+        },
+        "object settled"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_removed_only_when_all_of_it_is_settled() {
+        let later = |seconds| Answer::Later(Duration::from_secs(seconds));
+        let dead = |reason: &str| Answer::DeadLetter(reason.to_owned());
+        let rows = [
+            (Answer::Acknowledge, Answer::Acknowledge, Answer::Acknowledge),
+            (Answer::Acknowledge, dead("a"), dead("a")),
+            (dead("a"), dead("b"), dead("a; b")),
+            (later(5), Answer::Acknowledge, later(5)),
+            (dead("a"), later(5), later(5)),
+            (later(7), later(5), later(5)),
+        ];
+        for (one, other, together) in rows {
+            assert_eq!(one.and(other), together);
+        }
+    }
+}
