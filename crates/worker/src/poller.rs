@@ -165,7 +165,10 @@ impl<'a> Poller<'a> {
             }
             if received.is_empty() {
                 drop(permits);
-                if self.is_done(tasks).await? {
+                while let Some(joined) = tasks.try_join_next() {
+                    note(joined, &mut failed);
+                }
+                if failed.is_none() && self.is_done(tasks).await? {
                     return Ok(End::Done);
                 }
                 continue;

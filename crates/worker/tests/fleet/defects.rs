@@ -1,0 +1,127 @@
+//! Defects of predecessors that no other file here has as its subject: each test says which and fails on the old way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longbow_core::failure::{FailureClass, StoreErrorKind};
+use longbow_core::job::{RecordState, ReportOutcome};
+use longbow_core::object::Encryption;
+use longbow_testkit::fault::{Fault, Occurrence, Rule};
+use longbow_worker::{Drain, Stopping};
+
+use crate::world::{World, created};
+
+const MIB: usize = 1 << 20;
+
+fn bytes(length: usize, seed: usize) -> Vec<u8> {
+    (0..length).map(|n| ((n + seed) % 251) as u8).collect()
+}
+
+/// Runs until the first part is recorded, and stops there.
+async fn stopped_after_a_part(world: &World) {
+    let drain = Drain::new();
+    let begin = drain.clone();
+    let stop = move || begin.begin(Stopping::Signal, Some(Duration::from_secs(5)));
+    world.faults.add(Rule::new("put_part", Fault::Stall).on("destination").nth(2));
+    world.faults.add(Rule::new("add_part", Fault::After(Arc::new(stop))).nth(1));
+    let summary = world.serve(&drain).await;
+    assert!(summary.stopped && summary.copied == 0);
+    world.faults.clear();
+}
+
+fn in_parts() -> World {
+    let mut world = World::new();
+    world.options.whole_up_to = 1;
+    world
+}
+
+/// LBB-04: a job with a version for a bucket without versions was removed from the queue, and nothing was copied.
+#[tokio::test(start_paused = true)]
+async fn lbb_04_a_version_that_the_source_does_not_have_loses_no_object() {
+    let world = World::new();
+    world.source.put_bytes("k", b"x");
+    world.send(
+        r#"{"Src_bucket":"source","Src_key":"k","Des_bucket":"destination","Des_key":"k","Size":1,"versionId":"abc"}"#,
+    );
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert_eq!(world.destination.get_bytes("k").as_deref(), Some(&b"x"[..]));
+    world.assert_nothing_left();
+}
+
+/// LBB-06: where tags are no MD5s, good copies were made three times and removed each time. LBB-05: a verified copy was
+/// not recorded.
+#[tokio::test(start_paused = true)]
+async fn lbb_05_lbb_06_a_good_copy_under_kms_stays_and_is_recorded() {
+    let world = in_parts();
+    world.destination.configure(|s| s.encryption = Some(Encryption::Kms { key: None }));
+    world.source.put_bytes("k", &bytes(11 * MIB, 0));
+    world.send(&created(&world, "k", "01"));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert_eq!(world.s3.count("destination", "delete"), 0);
+    assert_eq!(world.faults.count("complete_upload"), 1);
+    assert!(matches!(world.one.record("k").expect("a record").state, RecordState::Copied { .. }));
+    world.assert_nothing_left();
+}
+
+/// LBB-13: parts of an older object were put together with those of a newer one. LBB-15: the version was recorded as
+/// copied when the job began.
+#[tokio::test(start_paused = true)]
+async fn lbb_13_lbb_15_parts_of_an_older_object_are_never_used() {
+    let world = in_parts();
+    world.source.put_bytes("k", &bytes(11 * MIB, 0));
+    world.send(&created(&world, "k", "01"));
+    stopped_after_a_part(&world).await;
+    assert!(matches!(world.one.record("k").expect("a record").state, RecordState::Copying { .. }));
+    world.source.put_bytes("k", &bytes(11 * MIB, 100));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.parts_reused), (1, 0));
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+    assert!(world.destination.uploads().is_empty());
+    world.assert_nothing_left();
+}
+
+/// LBB-14: another part size between two attempts shifted the offsets while the numbers of the parts still matched.
+#[tokio::test(start_paused = true)]
+async fn lbb_14_parts_of_another_size_are_never_used() {
+    let mut world = in_parts();
+    world.source.put_bytes("k", &bytes(17 * MIB, 0));
+    world.send(&created(&world, "k", "01"));
+    stopped_after_a_part(&world).await;
+    world.options.part_size = 7 * MIB as u64;
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.parts_reused), (1, 0));
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+    assert!(world.destination.uploads().is_empty());
+    world.assert_nothing_left();
+}
+
+/// LBB-21: objects in an archive were tried until their jobs were lost. Here they are parked with the reason.
+#[tokio::test(start_paused = true)]
+async fn lbb_21_an_archived_object_is_recorded_with_its_reason() {
+    let world = World::new();
+    world.source.put_bytes("k", b"x");
+    world.faults.add(Rule::new("get", Fault::Error(StoreErrorKind::Archived)).on("source"));
+    world.send(&created(&world, "k", "01"));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (0, 1));
+    let report = world.observer.report("k").expect("a report");
+    assert_eq!((report.outcome, report.failure), (ReportOutcome::Failed, Some(FailureClass::Permanent)));
+    assert!(matches!(world.one.record("k").expect("a record").state, RecordState::Failed { .. }));
+    assert_eq!(world.faults.count("get"), 1);
+}
+
+/// LBB-51: where uploads may not be listed, resuming was off without a word.
+#[tokio::test(start_paused = true)]
+async fn lbb_51_without_the_right_to_list_uploads_parts_are_used_again_all_the_same() {
+    let world = in_parts();
+    world.source.put_bytes("k", &bytes(11 * MIB, 0));
+    world.send(&created(&world, "k", "01"));
+    stopped_after_a_part(&world).await;
+    let denied = Fault::Error(StoreErrorKind::Denied);
+    world.faults.add(Rule::new("list_uploads", denied).on("destination").at(Occurrence::Every));
+    let summary = world.run().await;
+    assert!(summary.copied == 1 && summary.parts_reused > 0);
+    world.assert_nothing_left();
+}

@@ -1,0 +1,10 @@
+//! The worker of a fleet on strict fakes and paused time: messages, events, removals, stops, refusals, failing services.
+
+mod defects;
+mod events;
+mod failing;
+mod messages;
+mod refusals;
+mod removals;
+mod stopping;
+mod world;

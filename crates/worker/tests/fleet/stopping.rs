@@ -1,0 +1,156 @@
+//! Stops, heartbeats and SQS's longest time: unfinished jobs go back at once, uncounted, with their parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longbow_core::port::{Counted, JobQueue as _};
+use longbow_testkit::fake::Call;
+use longbow_testkit::fault::{Fault, Occurrence, Rule};
+use longbow_worker::{Drain, Stopping};
+
+use crate::world::{World, created};
+
+const MIB: usize = 1 << 20;
+
+fn part_bytes(world: &World) -> u64 {
+    let sizes = world.s3.journal().into_iter().filter_map(|e| match e.call {
+        Call::PutPart { size, .. } if e.reply.is_ok() => Some(size),
+        _ => None,
+    });
+    sizes.sum()
+}
+
+fn big(world: &World) {
+    world.source.put_bytes("k", &(0..11 * MIB).map(|n| (n % 249) as u8).collect::<Vec<_>>());
+    world.send(&created(world, "k", "01"));
+}
+
+fn in_parts() -> World {
+    let mut world = World::new();
+    world.options.whole_up_to = 1;
+    world.options.max_requests = 1;
+    world
+}
+
+/// LBB-31: a time limit stopped nothing and threw finished parts away. LBB-32: a job that a Spot interruption or a failure left stayed hidden for an hour and counted as received.
+#[tokio::test(start_paused = true)]
+async fn lbb_32_what_is_unfinished_when_the_time_is_over_goes_back_at_once_with_its_parts() {
+    for why in [Stopping::SpotInterruption, Stopping::Rebalance, Stopping::Terminating, Stopping::Signal] {
+        let world = in_parts();
+        big(&world);
+        // The second part never ends.
+        world.faults.add(Rule::new("put_part", Fault::Stall).on("destination").nth(2));
+        let drain = Drain::new();
+        let begin = drain.clone();
+        let stop = move || begin.begin(why, Some(Duration::from_secs(20)));
+        world.faults.add(Rule::new("add_part", Fault::After(Arc::new(stop))).nth(1));
+        let began = tokio::time::Instant::now();
+        let summary = world.serve(&drain).await;
+        assert!(summary.stopped && summary.copied == 0 && summary.failed == 0);
+        assert_eq!(drain.reason(), Some(why));
+        assert!(began.elapsed() < Duration::from_secs(25), "bounded by the time of the drain");
+        assert_eq!(world.queue.depth().await.expect("a depth").visible, 1, "visible at once");
+        assert_eq!(world.one.record("k").expect("a record").attempts, 0);
+        assert_eq!(world.one.part_count(), 1);
+        world.faults.clear();
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.parts_reused), (1, 1));
+        assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+        assert_eq!(part_bytes(&world), 11 * MIB as u64, "every part was sent once");
+        assert_eq!(world.observer.report("k").expect("a report").attempts, 1);
+        world.assert_nothing_left();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_without_a_bound_finishes_what_runs_and_does_not_wait_for_a_long_poll() {
+    let mut world = World::new();
+    world.options.exit_when_empty = None;
+    world.source.put_bytes("k", b"x");
+    world.send(&created(&world, "k", "01"));
+    let drain = Drain::new();
+    let begin = drain.clone();
+    let stop = move || begin.begin(Stopping::Signal, None);
+    world.faults.add(Rule::new("put", Fault::Before(Arc::new(stop))).on("destination"));
+    let began = tokio::time::Instant::now();
+    let summary = world.serve(&drain).await;
+    assert_eq!((summary.copied, summary.stopped), (1, true));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    world.assert_nothing_left();
+}
+
+/// LBB-30: there was no heartbeat: an object that took longer than the visibility was worked on twice.
+#[tokio::test(start_paused = true)]
+async fn lbb_30_an_object_that_takes_hours_is_worked_on_by_one_worker_only() {
+    let world = in_parts();
+    big(&world);
+    let slow = Fault::Delay(Duration::from_secs(3600));
+    world.faults.add(Rule::new("put_part", slow).on("destination"));
+    let (first, second) = (world.worker(), world.worker());
+    let drain = Drain::new();
+    let (one, two) = tokio::join!(first.serve(&drain), async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        second.serve(&drain).await
+    });
+    let (one, two) = (one.expect("a run"), two.expect("a run"));
+    assert_eq!((one.copied, two.copied + two.skipped), (1, 0));
+    assert_eq!(part_bytes(&world), 11 * MIB as u64);
+    world.assert_nothing_left();
+}
+
+/// LBB-62: ten messages were fetched and handled one after the other without extending their visibility.
+#[tokio::test(start_paused = true)]
+async fn lbb_62_all_leases_are_extended_together_while_every_permit_is_taken() {
+    let mut world = World::new();
+    world.options.max_requests = 1;
+    for n in 0..40 {
+        let key = format!("k{n}");
+        world.source.put_bytes(&key, &[n; 100]);
+        world.send(&created(&world, &key, "01"));
+    }
+    world.faults.add(Rule::new("get", Fault::Delay(Duration::from_secs(50))).on("source"));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (40, 0));
+    assert_eq!(world.faults.count("get"), 40, "nothing was done twice");
+    let beats = world.faults.count("change_visibility");
+    assert!(beats < 60, "{beats} calls for 40 leases and 2,000 seconds: one call for all that are due");
+    world.assert_nothing_left();
+}
+
+/// A call to the queue that hangs must not keep a worker from noticing that its leases are lost.
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_queue_hangs_writes_nothing_after_its_lease() {
+    let world = in_parts();
+    big(&world);
+    world.faults.add(Rule::new("change_visibility", Fault::Stall).at(Occurrence::First(4)));
+    let slow = Fault::Delay(Duration::from_secs(170));
+    world.faults.add(Rule::new("put_part", slow).on("destination").at(Occurrence::First(2)));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    let journal = world.faults.journal();
+    let received: Vec<u64> = journal.iter().filter(|c| c.call == "receive").map(|c| c.number).collect();
+    let completed = journal.iter().find(|c| c.call == "complete_upload").expect("a completion");
+    assert!(received[1] < completed.number, "completed only under a new lease");
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+    world.assert_nothing_left();
+}
+
+/// SQS ends every reception after twelve hours, however often it was extended.
+#[tokio::test(start_paused = true)]
+async fn a_job_of_eleven_hours_goes_back_before_the_queue_takes_it_away() {
+    let world = in_parts();
+    world.destination.configure(|s| s.keep_bytes = false);
+    world.source.put_virtual("k", 6 * (5 << 20), 3);
+    world.send(&created(&world, "k", "01"));
+    // One part at a time and nearly three hours for each: at eleven hours some are missing.
+    let slow = Fault::Delay(Duration::from_secs(10_200));
+    world.faults.add(Rule::new("put_part", slow).on("destination"));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert!((4..6).contains(&summary.parts_reused), "{}", summary.parts_reused);
+    let report = world.observer.report("k").expect("a report");
+    assert_eq!(report.attempts, 1, "giving it back is no failed attempt");
+    assert_eq!(world.observer.counted(Counted::HandedBack), 1);
+    assert_eq!(part_bytes(&world), 6 * (5 << 20), "every part was sent once");
+    world.assert_nothing_left();
+}
