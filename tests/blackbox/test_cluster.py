@@ -249,6 +249,59 @@ def test_sigterm_ends_a_worker_and_gives_its_jobs_back(longbow, cluster, source,
     assert destination.uploads() == []
 
 
+def event(name, bucket, key, sequencer, **more):
+    """An S3 notification with one record."""
+    record = {
+        "eventSource": "aws:s3", "eventName": name, "eventTime": "2026-01-02T03:04:05.000Z",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": sequencer, **more}},
+    }  # fmt: skip
+    return json.dumps({"Records": [record]})
+
+
+def test_events_copy_what_the_source_has_and_removals_follow_it_when_asked(longbow, cluster, source, destination):
+    sides = arguments(longbow, source, destination, cluster)
+    source.fill({"a b+c": b"one", "left out.tmp": b"two", "stays": b"three"})
+    destination.fill({"gone": b"old", "stays": b"older"})
+    cluster.send(
+        json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": source.name}),
+        event("ObjectCreated:Put", source.name, "a+b%2Bc", "0A", size=3),
+        event("ObjectCreated:Put", source.name, "left+out.tmp", "0B"),
+        event("ObjectRemoved:Delete", source.name, "gone", "0C"),
+        # It came late: the source has the object again.
+        event("ObjectRemoved:Delete", source.name, "stays", "0D"),
+        event("ObjectTagging:Put", source.name, "stays", "0E"),
+    )
+    astray = event("ObjectCreated:Put", "somebody-elses-bucket", "a", "0F")
+    cluster.send(astray)
+    flags = ["--exclude", "*.tmp", "--exit-when-empty"]
+    kept = longbow("worker", *sides, *flags)
+    assert (kept.summary["copied"], kept.summary["deleted"]) == (1, 0)
+    assert destination.get("a b+c") == b"one" and destination.keys() == ["a b+c", "gone", "stays"]
+    assert [letter["Body"] for letter in cluster.take(cluster.dead, hidden=30)] == [astray]
+
+    cluster.send(
+        event("ObjectRemoved:Delete", source.name, "gone", "1C"),
+        event("ObjectRemoved:Delete", source.name, "stays", "1D"),
+    )
+    followed = longbow("worker", *sides, *flags, "--propagate-deletes")
+    assert followed.summary["deleted"] == 1
+    assert destination.keys() == ["a b+c", "stays"] and destination.get("stays") == b"three"
+    # An older creation brings nothing back.
+    cluster.send(event("ObjectCreated:Put", source.name, "gone", "0A"))
+    longbow("worker", *sides, *flags, "--propagate-deletes")
+    assert destination.keys() == ["a b+c", "stays"]
+    assert cluster.depth() == (0, 0, 0)
+
+
+def test_an_idle_worker_ends_at_once_when_it_is_told(longbow, cluster, source, destination):
+    worker = longbow.start("worker", *arguments(longbow, source, destination, cluster))
+    wait_for(lambda: "Works on" in worker.output or "progress" in worker.output, "it works")
+    asked = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    longbow.judge(worker.wait(), 0)
+    assert time.monotonic() - asked < 5
+
+
 # As far as SeaweedFS keeps them.
 ODD = ["+", "%41", "a b", "ü/é", "tab\tnew\nline", "a&b=c", "é"]
 

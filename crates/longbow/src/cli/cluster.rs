@@ -79,10 +79,15 @@ pub(crate) struct WorkerArgs {
     /// Ends when the queue holds nothing any more, visible or not
     #[arg(long, help_heading = "Cluster")]
     pub(crate) exit_when_empty: bool,
+    /// Carries removals at the source on, which events tell; never what the source still has
+    #[arg(long, help_heading = "Cluster")]
+    propagate_deletes: bool,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) copy: CopyArgs,
     #[command(flatten)]
@@ -93,6 +98,9 @@ pub(crate) struct WorkerArgs {
 
 impl Flags for WorkerArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
+        let propagate = self.propagate_deletes.then_some("true");
+        layer.text("cluster.propagate_deletes", "--propagate-deletes", propagate);
+        self.selection.write_down(layer);
         self.cluster.write_down(layer);
         self.copy.write_down(layer);
         self.sides.write_down(layer);

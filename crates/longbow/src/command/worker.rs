@@ -1,19 +1,24 @@
 //! `longbow worker`: carries out the jobs of a queue until it is stopped, or until there are none left.
 
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longbow_aws::MAX_VISIBILITY;
+use longbow_aws::{MAX_VISIBILITY, Notice, NoticeOptions, Notices};
+use longbow_core::backoff::Backoff;
 use longbow_core::job::AttemptsPolicy;
 use longbow_core::port::Observer;
-use longbow_worker::{Worker, WorkerOptions, WorkerPorts};
+use longbow_core::routes::{KeyMapping, NamedRoute, OnRemoval, RouteName, RouteTable, Stores};
+use longbow_worker::{Drain, FleetPorts, RouteOptions, RoutePorts, Stopping, Worker, WorkerOptions};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{self, Services};
+use super::route::{Asked, Sides};
 use super::{Surrounding, new_transfer, route};
 use crate::amounts::{bytes, count};
-use crate::backend::Use;
+use crate::backend::{self, Use};
 use crate::cli::WorkerArgs;
 use crate::exit::{CommandError, Exit};
 use crate::memory_limit;
@@ -22,6 +27,15 @@ use crate::report::ReportFile;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::watch::Watch;
+
+/// Looks in a row that find an idle queue before a batch is over: its counts are approximate.
+const LOOKS: u32 = 3;
+
+/// How often EC2 is asked for notices, as it recommends.
+const NOTICES: Duration = Duration::from_secs(5);
+
+/// Spot instances are gone two minutes after the notice.
+const SPOT: Duration = Duration::from_secs(100);
 
 /// Runs the command.
 pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit, CommandError> {
@@ -53,22 +67,36 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
         asked.route.destination
     ));
 
-    let ports = WorkerPorts {
+    let table_of_routes = routes(&asked, &sides)?;
+    let name = route_name();
+    let own = RoutePorts {
         source: Arc::clone(&sides.source.store),
         destination: Arc::clone(&sides.destination.store),
-        route: asked.route.clone(),
-        queue: Arc::new(queue),
         state: Arc::new(cluster::state(&table, &asked.route, &sides)),
+        options: RouteOptions::default(),
+    };
+    let ports = FleetPorts {
+        queue: Arc::new(queue),
         clock: services.clock.clone(),
         observer: Arc::clone(&watch) as Arc<dyn Observer>,
     };
-    let no_more = CancellationToken::new();
-    if args.exit_when_empty {
-        no_more.cancel();
-    }
+    let options = options(&asked.settings, args.exit_when_empty);
+    let worker = Worker::for_routes(ports, table_of_routes, HashMap::from([(name, own)]), options)
+        .map_err(|fault| CommandError::Usage(fault.to_string()))?;
+    let notices = Notices::new(&NoticeOptions::from_environment(NOTICES))
+        .map_err(|e| cluster::at_start("the metadata service", &e))?;
+    let drain = Drain::new();
+    let watching = tokio::spawn(begin_drain(
+        drain.clone(),
+        shutdown.stop(),
+        notices,
+        asked.settings.cluster.drain_within,
+        voice.clone(),
+    ));
     let reader = Arc::clone(&watch);
     let ticker = Ticker::start(&voice, move || reader.reading(), report.clone());
-    let worked = Worker::new(ports, options(&asked.settings)).run(no_more, shutdown.stop()).await;
+    let worked = worker.serve(&drain).await;
+    watching.abort();
     drop(ticker);
     let mut troubles = Vec::new();
     if let Some(Err(fault)) = report.as_ref().map(|report| report.finish()) {
@@ -86,11 +114,12 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
         _ => Exit::Done,
     };
     voice.text(&format!(
-        "Ended after {:.1} s: {} copied ({}), {} found equal, {} given up",
+        "Ended after {:.1} s: {} copied ({}), {} found equal, {} removed, {} given up",
         began.elapsed().as_secs_f64(),
         count(summary.copied),
         bytes(summary.bytes_copied),
         count(summary.skipped),
+        count(summary.deleted),
         count(summary.failed),
     ));
     for trouble in &troubles {
@@ -101,6 +130,7 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
         "exit": exit.code(),
         "copied": summary.copied,
         "skipped": summary.skipped,
+        "deleted": summary.deleted,
         "failed": summary.failed,
         "bytes_copied": summary.bytes_copied,
         "bytes_sent": summary.bytes_sent,
@@ -111,28 +141,74 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
     Ok(exit)
 }
 
-fn options(settings: &Settings) -> WorkerOptions {
-    let worker = &settings.worker;
-    let mut attempts = AttemptsPolicy {
-        // A policy may be mended while jobs wait: refusals never put a job aside.
-        max_denied: u32::MAX,
-        ..worker.attempts.clone()
+/// A signal or a notice of EC2 ends the worker.
+async fn begin_drain(
+    drain: Drain,
+    stop: CancellationToken,
+    mut notices: Notices,
+    within: Duration,
+    voice: Voice,
+) {
+    let (why, within) = tokio::select! {
+        () = stop.cancelled() => (Stopping::Signal, within),
+        notice = notices.next() => match notice {
+            // The instance is gone two minutes after the notice.
+            Notice::SpotInterruption { .. } => (Stopping::SpotInterruption, within.min(SPOT)),
+            Notice::Rebalance => (Stopping::Rebalance, within),
+            Notice::Terminating => (Stopping::Terminating, within),
+        },
     };
-    attempts.backoff.most = settings.cluster.retry_most.max(attempts.backoff.first);
+    if why != Stopping::Signal {
+        voice.notice(&format!("{why}: handing back what is not finished within {} s", within.as_secs()));
+    }
+    drain.begin(why, Some(within));
+}
+
+/// The one route of this worker; events of its source make copies, too.
+fn routes(asked: &Asked, sides: &Sides) -> Result<RouteTable, CommandError> {
+    let mut named = NamedRoute::new(route_name(), asked.route.clone(), KeyMapping::Relative);
+    named.stores =
+        Stores { source: sides.source.place.clone(), destination: sides.destination.place.clone() };
+    if backend::is_same_store(&sides.source, &sides.destination) {
+        named.stores.destination = named.stores.source.clone();
+    }
+    named.selection = asked.selection.clone();
+    if asked.settings.cluster.propagate_deletes {
+        named.on_removal = OnRemoval::Propagate;
+    }
+    RouteTable::new(vec![named]).map_err(|faults| {
+        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        CommandError::Refused(texts.join("; "))
+    })
+}
+
+fn route_name() -> RouteName {
+    RouteName::of_pair(0)
+}
+
+fn options(settings: &Settings, exit_when_empty: bool) -> WorkerOptions {
+    let worker = &settings.worker;
+    let fleet = WorkerOptions::fleet();
+    let most = settings.cluster.retry_most;
+    let attempts = AttemptsPolicy {
+        max_attempts: worker.attempts.max_attempts,
+        backoff: Backoff { first: fleet.attempts.backoff.first.min(most), most },
+        ..fleet.attempts
+    };
     WorkerOptions {
         attempts,
         part_size: worker.part_size,
         whole_up_to: worker.whole_up_to,
         visibility: worker.visibility.min(MAX_VISIBILITY),
-        // Also how late a stop is noticed when there is nothing to do.
-        receive_wait: Duration::from_secs(2),
+        // A batch is to end soon after its last job.
+        receive_wait: if exit_when_empty { Duration::from_secs(1) } else { fleet.receive_wait },
         max_objects: worker.max_objects.get(),
         max_requests: worker.max_requests.get(),
         memory_bytes: memory_limit::budget(worker.memory_bytes),
         method: settings.method,
         tags: settings.tags,
-        denied_in_a_row: None,
+        exit_when_empty: if exit_when_empty { NonZeroU32::new(LOOKS) } else { None },
         transfer: new_transfer(),
-        ..WorkerOptions::default()
+        ..fleet
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct RawCluster {
     pub(crate) endpoint_url: Written,
     pub(crate) when_busy: Written,
     pub(crate) retry_most: Written,
+    pub(crate) propagate_deletes: Written,
+    pub(crate) drain_within: Written,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -187,6 +187,8 @@ impl Judge<'_> {
                 time if time.as_secs() <= 12 * 3600 => Ok(time),
                 _ => Err("give at most 12h, as Amazon SQS has it".to_owned()),
             }),
+            propagate_deletes: self.take("cluster.propagate_deletes", &raw.propagate_deletes, truth),
+            drain_within: self.take("cluster.drain_within", &raw.drain_within, duration),
         }
     }
 

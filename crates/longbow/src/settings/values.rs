@@ -63,6 +63,10 @@ pub(crate) struct ClusterSettings {
     pub(crate) when_busy: WhenBusy,
     /// The longest wait between attempts.
     pub(crate) retry_most: Duration,
+    /// Removals at the source are carried on.
+    pub(crate) propagate_deletes: bool,
+    /// For what is in work when a worker has to stop.
+    pub(crate) drain_within: Duration,
 }
 
 /// How one side's store is reached.
