@@ -24,6 +24,8 @@ pub(crate) struct Claimed {
     pub(crate) receive_count: u32,
     /// The place among the events about the source key, where an event made the job.
     pub(crate) sequencer: Option<Sequencer>,
+    /// When the event happened.
+    pub(crate) happened: Option<Timestamp>,
     /// An event asks for it: a source object that is gone by now needs nothing done.
     pub(crate) of_event: bool,
     /// What is equal already was settled by somebody else, who has told of it.
@@ -84,6 +86,7 @@ pub(crate) async fn load(
         lease,
         receive_count,
         sequencer: None,
+        happened: None,
         of_event: false,
         quiet: false,
         record,
@@ -113,6 +116,11 @@ impl Claimed {
     /// An upload that an earlier attempt began or was about to begin.
     pub(crate) fn unfinished_upload(&self) -> Option<&UploadRecord> {
         self.record.as_ref().and_then(|r| r.upload().or(r.intended_upload()))
+    }
+
+    /// Whether the record says that the object was removed: what comes without a place among the events may be older.
+    pub(crate) fn was_removed(&self) -> bool {
+        self.record.as_ref().is_some_and(|r| r.state == longbow_core::job::RecordState::Removed)
     }
 
     /// Whether an earlier attempt may have left something at the destination.

@@ -60,10 +60,10 @@ impl Leases {
     }
 
     /// Begins to hold a delivery that was received at `since`. Work under it ends when `drain` is cancelled.
-    pub(crate) fn hold(&self, receipt: &Receipt, since: Duration, drain: &CancellationToken) -> Lease {
+    pub(crate) fn hold(&self, receipt: &Receipt, since: Duration, drain: CancellationToken) -> Lease {
         let lost = Arc::new(AtomicBool::new(false));
         let expiry = self.longest.map(|_| drain.child_token());
-        let drain = expiry.clone().unwrap_or_else(|| drain.clone());
+        let drain = expiry.clone().unwrap_or(drain);
         let held = Held { received: since, extended: since, lost: Arc::clone(&lost), expiry };
         lock(&self.held).insert(receipt.clone(), held);
         Lease { receipt: receipt.clone(), hold: Hold { lost }, drain, held: Arc::clone(&self.held) }

@@ -178,7 +178,7 @@ impl<'a> Poller<'a> {
                 let node = Arc::clone(self.node);
                 let drain = self.drain.clone();
                 tasks.spawn(async move {
-                    let lease = node.leases.hold(&delivery.receipt, since, &drain);
+                    let lease = node.leases.hold(&delivery.receipt, since, drain);
                     let result = executor::run(&node, delivery, lease).await;
                     drop(permit);
                     result

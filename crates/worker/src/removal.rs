@@ -78,7 +78,7 @@ pub(crate) async fn follow(
                 SourceVersion { size: head.size, etag: head.etag, version, modified: head.modified };
             // Looked at once more by the plan, which compares: mostly it is there already.
             claimed.job.observed = Observation::Unknown;
-            claimed.quiet = true;
+            claimed.quiet = claimed.of_event;
             return executor::work(shared, claimed, drain, started).await;
         }
         Ok(Followed::Removed(head)) => {

@@ -90,6 +90,7 @@ async fn copy_along(
 ) -> Result<Conclusion, BackendError> {
     let mut claimed = claim::load(shared, copy.job, delivery.receive_count, lease.hold()).await?;
     claimed.sequencer = copy.sequencer;
+    claimed.happened = copy.happened;
     claimed.of_event = of_event;
     let order = claimed.order();
     if let Some(conclusion) = settled_before(shared, &claimed, order) {
@@ -100,6 +101,10 @@ async fn copy_along(
         // An earlier delivery of it may have written something after the newer event had been settled.
         EventOrder::Older => {
             removal::follow(shared, claimed, EventOrder::Unknown, lease.drain(), started).await
+        }
+        // A job that a removal overtook: what it had written by then must not pass for found there.
+        EventOrder::Unknown if claimed.was_removed() => {
+            removal::follow(shared, claimed, order, lease.drain(), started).await
         }
         _ => executor::work(shared, claimed, lease.drain(), started).await,
     }

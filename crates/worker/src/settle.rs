@@ -96,8 +96,9 @@ pub(crate) async fn settle(
         shared.ports.observer.counted(Counted::Superseded, 1);
         return Ok(Conclusion::quiet(Answer::Acknowledge));
     }
-    if let Some(modified) = claimed.job.object.modified.filter(|_| report.method.is_some()) {
-        let lag = u64::try_from(report.finished.0.saturating_sub(modified.0)).unwrap_or(0);
+    let written = claimed.happened.or(claimed.job.object.modified);
+    if let Some(written) = written.filter(|_| report.method.is_some()) {
+        let lag = u64::try_from(report.finished.0.saturating_sub(written.0)).unwrap_or(0);
         shared.ports.observer.lag(Duration::from_millis(lag));
     }
     Ok(Conclusion { answer: Answer::Acknowledge, report: Some(report) })

@@ -10,7 +10,7 @@ use crate::job::{
     CopyJob, EventKind, HubJob, LegacyJob, Message, ObjectEvent, Observation, Removal, RoutedJob, Sequencer,
     SourceVersion, TransferId,
 };
-use crate::object::{Location, ObjectKey};
+use crate::object::{Location, ObjectKey, Timestamp};
 
 /// A copy along a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct RoutedCopy {
     pub job: CopyJob,
     /// The place among the events about the source key, where an event made the job: an older one must not win.
     pub sequencer: Option<Sequencer>,
+    /// When the event happened that made the job.
+    pub happened: Option<Timestamp>,
 }
 
 /// A removal to carry on along a route.
@@ -192,7 +194,7 @@ impl RouteTable {
                 instead: None,
             });
         };
-        Ok(RoutedCopy { route: named.name.clone(), job, sequencer: None })
+        Ok(RoutedCopy { route: named.name.clone(), job, sequencer: None, happened: None })
     }
 
     fn legacy(&self, job: LegacyJob) -> Result<RoutedCopy, Refusal> {
@@ -267,7 +269,8 @@ fn along(named: &NamedRoute, destination: ObjectKey, event: &ObjectEvent) -> Wor
         (EventKind::Created, _) => {
             let object = hint(event.size.unwrap_or(0), event.etag.clone(), event.version.clone());
             let sequencer = event.sequencer.clone();
-            Work::Copy(Box::new(copy("events", named, &event.key, destination, object, sequencer)))
+            let copy = copy("events", named, &event.key, destination, object, sequencer);
+            Work::Copy(Box::new(RoutedCopy { happened: event.time, ..copy }))
         }
     }
 }
@@ -296,7 +299,7 @@ fn copy(
         inspect: false,
         transfer: TransferId(format!("{origin}:{}", named.name)),
     };
-    RoutedCopy { route: named.name.clone(), job, sequencer }
+    RoutedCopy { route: named.name.clone(), job, sequencer, happened: None }
 }
 
 fn one(copy: RoutedCopy) -> Vec<Work> {

@@ -130,4 +130,12 @@ async fn lbb_47_the_lag_behind_the_source_is_told() {
     let lags = world.observer.lags();
     assert_eq!(lags.len(), 1);
     assert!(lags[0] >= Duration::from_secs(90) && lags[0] < Duration::from_secs(95), "{lags:?}");
+    // An event says itself when it happened.
+    world.source.put_bytes("e", b"x");
+    let began = world.s3.clock().clone();
+    world.send(&created(&world, "e", "01"));
+    world.run().await;
+    use longbow_core::port::Clock as _;
+    let since_new_year = began.elapsed();
+    assert!(world.observer.lags()[1] <= since_new_year && world.observer.lags()[1] > lags[0]);
 }
