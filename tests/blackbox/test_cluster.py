@@ -236,7 +236,7 @@ def test_sigterm_ends_a_worker_and_gives_its_jobs_back(longbow, cluster, source,
     sides = longbow.sides(source.at(), destination.at(via=slow)) + cluster.flags + ["--method", "stream", "--json"]
     longbow("jobsender", *sides)
     worker = longbow.start("worker", *sides, "--max-requests", "4", env={"LONGBOW_WORKER__VISIBILITY": "10m"})
-    wait_for(lambda: cluster.depth()[1] == 1, "the job is taken")
+    wait_for(lambda: any(e.answered for e in slow.requests("UploadPart")), "a part has arrived")
     worker.signal(signal.SIGTERM)
     ended = longbow.judge(worker.wait(), 0)
     assert ended.summary["stopped"] and ended.seconds < 20
