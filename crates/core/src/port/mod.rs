@@ -3,13 +3,16 @@
 //! Adapters translate and classify; they do not decide, retry jobs or remember. Each port has one contract suite
 //! in `longbow-testkit`, which every adapter passes.
 
+mod checkpoint_store;
 mod clock;
 mod job_queue;
 mod multipart_store;
 mod object_store;
 mod observer;
+mod run_lock;
 mod state_store;
 
+pub use checkpoint_store::{Checkpoint, CheckpointStore};
 pub use clock::Clock;
 pub use job_queue::{Delivery, JobQueue, OutgoingJob, QueueDepth, Receipt, SendReport};
 pub use multipart_store::{
@@ -20,4 +23,5 @@ pub use object_store::{
     PutRequest, ReadPin, StoreTraits, WriteCondition, Written,
 };
 pub use observer::{Counted, Observer, Side};
+pub use run_lock::{LockError, RunLease, RunLock};
 pub use state_store::{StateStore, Stored, SwapError};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::failure::StoreError;
+use crate::failure::{Feature, StoreError, StoreErrorKind};
 use crate::object::{
     Checksums, ETag, Encryption, KeyOrder, Md5, ObjectAttributes, ObjectHead, ObjectKey, ObjectMeta, Prefix,
     Tag, Timestamp, VersionId,
@@ -25,6 +25,26 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// One page of the keys under `prefix` in the store's own order, from the start or from where a page ended.
     /// Keys come decoded, each exactly as the object is called. A page that cannot be read whole is an error.
     async fn list(&self, prefix: &Prefix, page: Option<&str>) -> Result<ListPage, StoreError>;
+
+    /// The same, beginning with the first key after `after`, which need not exist; for stores in byte order only.
+    /// With a `page`, `after` is what the first page of this listing was asked with.
+    ///
+    /// # Errors
+    /// `Unsupported` where a listing can only begin at its start, always and before anything is asked of a server.
+    async fn list_from(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        match after {
+            None => self.list(prefix, page).await,
+            Some(_) => {
+                let text = format!("{} lists from the first key only", self.traits().name);
+                Err(StoreError::new(StoreErrorKind::Unsupported(Feature::Other), text))
+            }
+        }
+    }
 
     /// The headers of an object. A missing one is `NotFound`.
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError>;

@@ -2,12 +2,14 @@
 //! meaning of SQS; the clock follows tokio's time, so that paused time works everywhere.
 
 mod bucket;
+mod checkpoints;
 mod clock;
 mod content;
 mod copy;
 mod digest;
 mod journal;
 mod listing;
+mod lock;
 mod multipart;
 mod object;
 mod observer;
@@ -21,12 +23,14 @@ mod store;
 mod upload;
 
 pub use bucket::{Arrived, Bucket};
+pub use checkpoints::FakeCheckpoints;
 pub use clock::FakeClock;
 pub use content::{Content, ContentStream};
 pub(crate) use copy::CopyChanges;
 pub use digest::{Claims, Digester, Digests};
 pub use journal::{Call, Entry, Reply};
 pub use listing::Page;
+pub use lock::FakeLock;
 pub use object::{NewObject, Object};
 pub use observer::FakeObserver;
 pub use queue::FakeQueue;

@@ -217,6 +217,17 @@ impl ObjectStore for FakeStore {
         Ok(ListPage { objects: found.objects, next: found.next_after, skipped: Vec::new() })
     }
 
+    async fn list_from(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        // A page's token is the last key of the one before; S3 too ignores where a listing began once it has a token.
+        let from = page.or(after.map(ObjectKey::as_str));
+        self.list(prefix, from).await
+    }
+
     async fn head(
         &self,
         key: &ObjectKey,

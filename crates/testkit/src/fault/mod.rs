@@ -6,12 +6,14 @@
 //! [`Rule`]s: a call by name and occurrence, and what happens to it.
 
 mod body;
+mod checkpoints;
 mod plan;
 mod queue;
 mod rule;
 mod state;
 mod store;
 
+pub use checkpoints::FaultyCheckpoints;
 pub use plan::{CallRecord, Faults, Manner, When};
 pub use queue::FaultyQueue;
 pub use rule::{Action, BodyFault, Fault, Occurrence, Rule};
