@@ -6,11 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use longbow_core::job::{CopyJob, encode};
+use longbow_core::object::ObjectKey;
 use longbow_core::port::{JobQueue, OutgoingJob};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::JobsenderError;
+use crate::outlet::Outlet;
 use crate::patience;
 
 /// Calls of the queue at once: enough to hide the way to a remote one.
@@ -66,47 +70,6 @@ impl Dispatcher {
             sent: 0,
             dropped: false,
         }
-    }
-
-    /// Takes a job. Waits when enough is on its way, or when the queue is full.
-    pub(crate) async fn push(&mut self, job: OutgoingJob) -> Result<(), JobsenderError> {
-        self.waiting.push(job);
-        if self.waiting.len() < self.batch { Ok(()) } else { self.flush().await }
-    }
-
-    /// Sets off what was gathered.
-    pub(crate) async fn flush(&mut self) -> Result<(), JobsenderError> {
-        while let Some(end) = self.sends.try_join_next() {
-            self.account(end)?;
-        }
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let jobs = std::mem::take(&mut self.waiting);
-        self.find_room(jobs.len() as u64).await?;
-        if self.stop.is_cancelled() {
-            self.dropped = true;
-            return Ok(());
-        }
-        while self.sends.len() >= AT_ONCE {
-            self.one_end().await?;
-        }
-        self.sends.spawn(send(self.queue.clone(), jobs, self.stop.clone()));
-        Ok(())
-    }
-
-    /// Sets off what was gathered and sees everything arrive.
-    pub(crate) async fn finish(&mut self) -> Result<(), JobsenderError> {
-        self.flush().await?;
-        self.settle().await
-    }
-
-    /// Forgets what was gathered and counted, once what is on its way has arrived.
-    pub(crate) async fn restart(&mut self) -> Result<(), JobsenderError> {
-        self.waiting.clear();
-        self.settle().await?;
-        self.sent = 0;
-        Ok(())
     }
 
     /// Jobs that the queue has taken.
@@ -169,6 +132,47 @@ impl Dispatcher {
             }
         }
         self.room -= count;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Outlet for Dispatcher {
+    /// Waits when enough is on its way, or when the queue is full.
+    async fn push(&mut self, subject: ObjectKey, job: CopyJob) -> Result<(), JobsenderError> {
+        self.waiting.push(OutgoingJob { subject, body: encode(&job) });
+        if self.waiting.len() < self.batch { Ok(()) } else { self.flush().await }
+    }
+
+    async fn flush(&mut self) -> Result<(), JobsenderError> {
+        while let Some(end) = self.sends.try_join_next() {
+            self.account(end)?;
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let jobs = std::mem::take(&mut self.waiting);
+        self.find_room(jobs.len() as u64).await?;
+        if self.stop.is_cancelled() {
+            self.dropped = true;
+            return Ok(());
+        }
+        while self.sends.len() >= AT_ONCE {
+            self.one_end().await?;
+        }
+        self.sends.spawn(send(self.queue.clone(), jobs, self.stop.clone()));
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<(), JobsenderError> {
+        self.flush().await?;
+        self.settle().await
+    }
+
+    async fn restart(&mut self) -> Result<(), JobsenderError> {
+        self.waiting.clear();
+        self.settle().await?;
+        self.sent = 0;
         Ok(())
     }
 }

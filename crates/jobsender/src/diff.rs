@@ -1,21 +1,21 @@
 //! From pairs to jobs: decides about each, asks the records only where there is doubt, and counts.
 //!
-//! The decision itself is `core`'s; the walk over both sides is in `pairs`, the sending in `batch`.
+//! The decision itself is `core`'s; the walk over both sides is in `pairs`, the sending behind [`Outlet`].
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use longbow_core::diff::{Comparison, CopyReason, Decision, Pair, SkipReason, compare, needs_record};
 use longbow_core::failure::{BackendError, StoreError, StoreErrorKind};
-use longbow_core::job::{CopyJob, Observation, SourceVersion, TransferId, encode};
+use longbow_core::job::{CopyJob, Observation, SourceVersion, TransferId};
 use longbow_core::object::{ObjectKey, ObjectMeta, Prefix};
-use longbow_core::port::{Observer, OutgoingJob, Side, StateStore};
+use longbow_core::port::{Observer, Side, StateStore};
 use longbow_core::route::Route;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::Dispatcher;
 use crate::deletion::Extras;
 use crate::failure::JobsenderError;
+use crate::outlet::Outlet;
 use crate::pairs::{PairEvent, PairSink};
 use crate::patience;
 use crate::summary::Decisions;
@@ -24,33 +24,39 @@ use crate::summary::Decisions;
 const LOOK_UP: usize = 256;
 
 /// Makes jobs of pairs.
-pub(crate) struct Decider {
+pub(crate) struct Decider<O> {
     pub(crate) comparison: Comparison,
     pub(crate) route: Route,
     pub(crate) source_prefix: Prefix,
+    pub(crate) destination_prefix: Prefix,
     pub(crate) transfer: TransferId,
     pub(crate) state: Arc<dyn StateStore>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) stop: CancellationToken,
     /// `None` in a dry run.
-    pub(crate) dispatcher: Option<Dispatcher>,
+    pub(crate) outlet: Option<O>,
     /// `None` when nobody asks for destination-only objects.
     pub(crate) extras: Option<Extras>,
     pub(crate) decisions: Decisions,
     pub(crate) doubtful: Vec<(ObjectMeta, ObjectMeta)>,
     /// Pairs in doubt were left undecided because of the stop.
     pub(crate) undecided: bool,
+    /// The last pair that came.
+    pub(crate) seen: Option<(Side, ObjectKey)>,
+    /// The last pair before which none is in doubt.
+    pub(crate) upto: Option<(Side, ObjectKey)>,
 }
 
-impl Decider {
+impl<O: Outlet> Decider<O> {
     /// Decides what is left and sees all jobs arrive.
     pub(crate) async fn finish(&mut self) -> Result<(), JobsenderError> {
         self.look_up().await?;
         if let Some(extras) = &mut self.extras {
             extras.flush().await?;
         }
-        match &mut self.dispatcher {
-            Some(dispatcher) => dispatcher.finish().await,
+        self.tell().await?;
+        match &mut self.outlet {
+            Some(outlet) => outlet.finish().await,
             None => Ok(()),
         }
     }
@@ -94,7 +100,21 @@ impl Decider {
             let decision = compare(self.comparison, Pair { source, destination, record });
             self.decided(decision, source, Some(destination)).await?;
         }
+        self.upto = self.seen.clone();
         Ok(())
+    }
+
+    /// Tells the outlet how far everything is decided.
+    async fn tell(&mut self) -> Result<(), JobsenderError> {
+        let (Some(outlet), Some((side, key))) = (&mut self.outlet, &self.upto) else { return Ok(()) };
+        let prefix = match side {
+            Side::Source => &self.source_prefix,
+            Side::Destination => &self.destination_prefix,
+        };
+        match key.strip(prefix) {
+            Some(name) => outlet.decided_upto(name).await,
+            None => Ok(()),
+        }
     }
 
     async fn decided(
@@ -105,10 +125,11 @@ impl Decider {
     ) -> Result<(), JobsenderError> {
         self.decisions.add(decision, source.size);
         self.observer.decided(decision, source, destination);
-        let (Decision::Copy(reason), Some(_)) = (decision, &self.dispatcher) else { return Ok(()) };
+        let (Decision::Copy(reason), Some(_)) = (decision, &self.outlet) else { return Ok(()) };
         let job = self.job(reason, source, destination)?;
-        match &mut self.dispatcher {
-            Some(dispatcher) => dispatcher.push(job).await,
+        let subject = self.subject(source);
+        match &mut self.outlet {
+            Some(outlet) => outlet.push(subject, job).await,
             None => Ok(()),
         }
     }
@@ -123,7 +144,7 @@ impl Decider {
         reason: CopyReason,
         source: &ObjectMeta,
         destination: Option<&ObjectMeta>,
-    ) -> Result<OutgoingJob, JobsenderError> {
+    ) -> Result<CopyJob, JobsenderError> {
         let target = self.route.map(&source.key).ok_or_else(|| JobsenderError::Listing {
             side: Side::Source,
             name: self.route.source.to_string(),
@@ -134,7 +155,7 @@ impl Decider {
                 format!("{} does not lie under the source's prefix", source.key),
             ),
         })?;
-        let job = CopyJob {
+        Ok(CopyJob {
             source: source.key.clone(),
             destination: target,
             object: SourceVersion {
@@ -152,15 +173,20 @@ impl Decider {
             },
             inspect: reason == CopyReason::Inspect,
             transfer: self.transfer.clone(),
-        };
-        Ok(OutgoingJob { subject: self.subject(source), body: encode(&job) })
+        })
     }
 }
 
 #[async_trait]
-impl PairSink for Decider {
+impl<O: Outlet> PairSink for Decider<O> {
     async fn pairs(&mut self, batch: Vec<PairEvent>) -> Result<(), JobsenderError> {
         for event in batch {
+            let seen = match &event {
+                PairEvent::Both(source, _) | PairEvent::SourceOnly(source) => {
+                    (Side::Source, source.key.clone())
+                }
+                PairEvent::DestinationOnly(object) => (Side::Destination, object.key.clone()),
+            };
             match event {
                 PairEvent::Both(source, destination) => self.both(source, destination).await?,
                 PairEvent::SourceOnly(source) => {
@@ -172,26 +198,31 @@ impl PairSink for Decider {
                     }
                 }
             }
+            if self.doubtful.is_empty() {
+                self.upto = Some(seen.clone());
+            }
+            self.seen = Some(seen);
         }
-        Ok(())
+        self.tell().await
     }
 
     async fn restart(&mut self) -> Result<(), JobsenderError> {
         self.decisions = Decisions::default();
         self.doubtful.clear();
+        (self.seen, self.upto) = (None, None);
         if let Some(extras) = &mut self.extras {
             extras.begin().await?;
         }
-        match &mut self.dispatcher {
-            Some(dispatcher) => dispatcher.restart().await,
+        match &mut self.outlet {
+            Some(outlet) => outlet.restart().await,
             None => Ok(()),
         }
     }
 
     async fn pause(&mut self) -> Result<(), JobsenderError> {
         self.look_up().await?;
-        match &mut self.dispatcher {
-            Some(dispatcher) => dispatcher.flush().await,
+        match &mut self.outlet {
+            Some(outlet) => outlet.flush().await,
             None => Ok(()),
         }
     }
@@ -200,5 +231,8 @@ impl PairSink for Decider {
         let decision = Decision::Skip(SkipReason::Excluded);
         self.decisions.add(decision, source.size);
         self.observer.decided(decision, source, destination);
+        if let Some(outlet) = &mut self.outlet {
+            outlet.ignored(&source.key);
+        }
     }
 }

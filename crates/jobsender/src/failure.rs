@@ -49,6 +49,16 @@ pub enum JobsenderError {
         /// The fault.
         source: io::Error,
     },
+    /// A manifest could not be read to its end.
+    #[error(
+        "the manifest could not be read to its end: {0}. Jobs sent so far stand; mend the cause and run the same command again"
+    )]
+    Manifest(#[source] StoreError),
+    /// The task of a route ended by a fault of this program.
+    #[error(
+        "the route's task died: {0}. Jobs sent so far stand; please report this, and run the same command again"
+    )]
+    Died(String),
     /// The queue took the calls but not these jobs.
     #[error(
         "{count} job(s) could not be queued, the first because: {reason}. Mend the cause and run the same command again: it sends them anew"

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod cluster;
 mod deletion;
 mod diff;
 mod failure;
@@ -19,6 +20,7 @@ mod failure;
 mod fixture;
 mod listing;
 mod order;
+mod outlet;
 mod pairs;
 mod patience;
 mod run_file;
@@ -130,26 +132,29 @@ impl Jobsender {
         let mut decider = diff::Decider {
             comparison: options.comparison,
             source_prefix: self.route.source_prefix(),
+            destination_prefix: self.route.destination_prefix(),
             route: self.route.clone(),
             transfer: options.transfer,
             state: self.state.clone(),
             observer: self.observer.clone(),
             stop: stop.clone(),
-            dispatcher,
+            outlet: dispatcher,
             extras,
             decisions: Decisions::default(),
             doubtful: Vec::new(),
             undecided: false,
+            seen: None,
+            upto: None,
         };
         let listed = compare_sides(&sides, &stop, &mut decider).await?;
         decider.finish().await?;
-        let dropped = decider.dispatcher.as_ref().is_some_and(batch::Dispatcher::dropped);
+        let dropped = decider.outlet.as_ref().is_some_and(batch::Dispatcher::dropped);
         Ok(JobsenderSummary {
             decisions: decider.decisions,
             extra: decider.extras.map(|e| e.found).unwrap_or_default(),
             source_listed: listed.source_listed,
             destination_listed: listed.destination_listed,
-            jobs_sent: decider.dispatcher.as_ref().map_or(0, batch::Dispatcher::sent),
+            jobs_sent: decider.outlet.as_ref().map_or(0, batch::Dispatcher::sent),
             source_order: listed.source_order,
             destination_order: listed.destination_order,
             sorted_on_disk: listed.sorted_on_disk,

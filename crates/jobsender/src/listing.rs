@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use longbow_core::diff::{OrderCheck, OrderViolation};
 use longbow_core::failure::{FailureClass, StoreError, StoreErrorKind};
-use longbow_core::object::{KeyOrder, ObjectMeta, Prefix};
+use longbow_core::object::{KeyOrder, ObjectKey, ObjectMeta, Prefix};
 use longbow_core::port::{ListPage, ObjectStore, Side};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,8 @@ pub(crate) struct SideSource {
     pub(crate) store: Arc<dyn ObjectStore>,
     /// What it lists.
     pub(crate) prefix: Prefix,
+    /// The key that it begins after, for stores in byte order.
+    pub(crate) after: Option<ObjectKey>,
 }
 
 /// How it is listed.
@@ -179,10 +181,10 @@ impl Pages {
 
     /// One page, asked for again from the same token while the fault may pass.
     async fn fetch(&self) -> Result<ListPage, JobsenderError> {
-        let SideSource { store, prefix, .. } = &self.source;
+        let SideSource { store, prefix, after, .. } = &self.source;
         let mut attempts = 1;
         loop {
-            let error = match store.list(prefix, self.token.as_deref()).await {
+            let error = match store.list_from(prefix, after.as_ref(), self.token.as_deref()).await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };

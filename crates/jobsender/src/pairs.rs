@@ -87,15 +87,33 @@ pub async fn compare_sides(
     stop: &CancellationToken,
     sink: &mut dyn PairSink,
 ) -> Result<SidesSummary, JobsenderError> {
-    compare_in_runs(sides, stop, sink, sort::RUN_BYTES).await
+    compare_planned(sides, stop, sink, WalkPlan::default()).await
 }
 
-/// The same with a size for sorted runs, so that a test need not list millions of keys.
-pub(crate) async fn compare_in_runs(
+/// How a comparison is walked, beside what it compares.
+#[derive(Debug, Clone)]
+pub(crate) struct WalkPlan {
+    /// Memory for one sorted run, in bytes.
+    pub(crate) run_bytes: usize,
+    /// The name after which the comparison begins. Only where both stores promise byte order, and void as soon as one
+    /// of them breaks it.
+    pub(crate) after: Option<String>,
+    /// Requests at once for each listing whose store promises byte order.
+    pub(crate) requests: usize,
+}
+
+impl Default for WalkPlan {
+    fn default() -> Self {
+        Self { run_bytes: sort::RUN_BYTES, after: None, requests: 1 }
+    }
+}
+
+/// The same by a plan.
+pub(crate) async fn compare_planned(
     sides: &Sides,
     stop: &CancellationToken,
     sink: &mut dyn PairSink,
-    run_bytes: usize,
+    mut plan: WalkPlan,
 ) -> Result<SidesSummary, JobsenderError> {
     let mut source = SideOrder::new(sides.source.traits().order, sides.source_order);
     let mut destination = SideOrder::new(sides.destination.traits().order, sides.destination_order);
@@ -109,8 +127,8 @@ pub(crate) async fn compare_in_runs(
             }
         }
         let merge = Merge {
-            source: Cursor::start(sides, Side::Source, walk, run_bytes, stop),
-            destination: Cursor::start(sides, Side::Destination, walk, run_bytes, stop),
+            source: Cursor::start(sides, Side::Source, walk, &plan, stop),
+            destination: Cursor::start(sides, Side::Destination, walk, &plan, stop),
             sides,
             skipped_names: Vec::new(),
             skipped_count: 0,
@@ -139,6 +157,7 @@ pub(crate) async fn compare_in_runs(
                     Side::Source => source.refute(walk.order, &violation),
                     Side::Destination => destination.refute(walk.order, &violation),
                 }
+                plan = WalkPlan { after: None, requests: 1, ..plan };
                 sides.observer.comparison_restarted();
                 sink.restart().await?;
             }
@@ -180,18 +199,19 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn start(sides: &Sides, side: Side, walk: Walk, run_bytes: usize, stop: &CancellationToken) -> Self {
+    fn start(sides: &Sides, side: Side, walk: Walk, plan: &WalkPlan, stop: &CancellationToken) -> Self {
         let (store, prefix) = match side {
             Side::Source => (&sides.source, sides.route.source_prefix()),
             Side::Destination => (&sides.destination, sides.route.destination_prefix()),
         };
         let way = if walk.sorts(side) {
-            Way::Sorted { order: walk.order, folder: sides.spill.clone(), run_bytes }
+            Way::Sorted { order: walk.order, folder: sides.spill.clone(), run_bytes: plan.run_bytes }
         } else {
             Way::Checked(walk.order)
         };
         let length = prefix.as_str().len();
-        let source = SideSource { side, store: store.clone(), prefix };
+        let after = plan.after.as_ref().map(|name| prefix.join(name));
+        let source = SideSource { side, store: store.clone(), prefix, after };
         let listing = Listing::start(source, way, stop.clone());
         Self { listing, chunk: Vec::new().into_iter(), prefix: length, listed: 0, ended: false }
     }

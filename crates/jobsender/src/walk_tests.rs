@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{A, B, FakeStore, World, entry, route};
-use crate::pairs::{compare_in_runs, compare_sides};
+use crate::pairs::{WalkPlan, compare_planned, compare_sides};
 use crate::{JobsenderError, PairEvent, PairSink, SidesSummary};
 
 /// Keeps the events since the last restart.
@@ -304,8 +304,8 @@ proptest! {
         }
         let mut kept = Kept::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let end = runtime.block_on(compare_in_runs(
-            &world.sides(), &CancellationToken::new(), &mut kept, run_bytes));
+        let end = runtime.block_on(compare_planned(
+            &world.sides(), &CancellationToken::new(), &mut kept, WalkPlan { run_bytes, ..WalkPlan::default() }));
         let summary = end.unwrap();
         let mut expected = BTreeMap::new();
         for name in left.iter().chain(&right).filter(|n| !(excluding && n.ends_with('b'))) {
