@@ -95,6 +95,7 @@ impl Lean {
         &self,
         about: &About<'_>,
         prefix: &Prefix,
+        after: Option<&ObjectKey>,
         page: Option<&str>,
         most: i32,
     ) -> Outcome<ListPage> {
@@ -106,8 +107,10 @@ impl Lean {
         if !prefix.as_str().is_empty() {
             query.add("prefix", prefix.as_str());
         }
-        if let Some(token) = page {
-            query.add("continuation-token", token);
+        match (page, after) {
+            (Some(token), _) => query.add("continuation-token", token),
+            (None, Some(after)) => query.add("start-after", after.as_str()),
+            (None, None) => {}
         }
         let headers = self.usual_headers();
         let read = repeat(ATTEMPTS, || async {

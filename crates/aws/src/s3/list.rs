@@ -5,7 +5,7 @@
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
-use longbow_core::failure::{StoreError, StoreErrorKind};
+use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp};
 use longbow_core::port::ListPage;
 
@@ -67,12 +67,13 @@ impl S3Store {
     pub(super) async fn list_page(
         &self,
         prefix: &Prefix,
+        after: Option<&ObjectKey>,
         page: Option<&str>,
         most: i32,
     ) -> Result<ListPage, StoreError> {
         let about = self.about(Call::ListObjects, None);
         if let Some(lean) = &self.lean
-            && let Some(page) = lean.list(&about, prefix, page, most).await?
+            && let Some(page) = lean.list(&about, prefix, after, page, most).await?
         {
             return Ok(page);
         }
@@ -83,6 +84,8 @@ impl S3Store {
             .list_objects_v2()
             .bucket(&*self.bucket)
             .set_prefix(text.map(str::to_owned))
+            // A token says where to go on; S3 ignores the start then.
+            .set_start_after(after.filter(|_| page.is_none()).map(|key| key.as_str().to_owned()))
             .set_continuation_token(page.map(str::to_owned))
             .max_keys(most)
             // Without it, keys with control characters make replies that are no XML.
@@ -93,6 +96,18 @@ impl S3Store {
             .await
             .map_err(|error| translate(&about, error))?;
         read_page(&about, prefix, page, answer.into())
+    }
+}
+
+/// Refuses a page that does not begin after `after`: a store that ignores the start of a listing would give every
+/// shard of it the same keys.
+pub(super) fn begins_after(page: ListPage, after: &ObjectKey) -> Result<ListPage, StoreError> {
+    match page.objects.first() {
+        Some(first) if first.key.as_str().as_bytes() <= after.as_str().as_bytes() => {
+            let text = format!("the store was asked for keys after {after} and listed {}", first.key);
+            Err(StoreError::new(StoreErrorKind::Unsupported(Feature::Other), text))
+        }
+        _ => Ok(page),
     }
 }
 

@@ -122,7 +122,7 @@ impl S3Store {
 
     /// The same, listing under a prefix only, as far as a policy allows.
     pub async fn check_under(&self, prefix: &Prefix) -> Result<(), StoreError> {
-        self.list_page(prefix, None, 1).await.map(drop)
+        self.list_page(prefix, None, None, 1).await.map(drop)
     }
 
     /// Where the bucket is, as any reply about it says, also one that refuses. Only the lack of a reply is an error.
@@ -173,7 +173,20 @@ impl ObjectStore for S3Store {
     }
 
     async fn list(&self, prefix: &Prefix, page: Option<&str>) -> Result<ListPage, StoreError> {
-        self.list_page(prefix, page, list::PAGE).await
+        self.list_page(prefix, None, page, list::PAGE).await
+    }
+
+    async fn list_from(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        let found = self.list_page(prefix, after, page, list::PAGE).await?;
+        match after {
+            Some(after) => list::begins_after(found, after),
+            None => Ok(found),
+        }
     }
 
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError> {
