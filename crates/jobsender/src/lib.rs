@@ -24,6 +24,7 @@ mod outlet;
 mod pairs;
 mod patience;
 mod run_file;
+mod shard;
 mod sort;
 mod summary;
 

@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::failure::JobsenderError;
 use crate::patience;
+use crate::shard;
 use crate::sort::Sorter;
 
 /// Chunks that wait for the comparison, beside the one being fetched and the one being compared.
@@ -90,11 +91,15 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Begins to fetch.
-    pub(crate) fn start(source: SideSource, way: Way, stop: CancellationToken) -> Self {
+    pub(crate) fn start(source: SideSource, way: Way, requests: usize, stop: CancellationToken) -> Self {
         let (sender, items) = mpsc::channel(AHEAD);
-        let pages = Pages { source: source.clone(), token: None, number: 0, ended: false, stop };
+        let pages = Pages::new(source.clone(), stop);
+        let promised = source.store.traits().order == Some(KeyOrder::Bytes);
         let task = tokio::spawn(async move {
             let end = match way {
+                Way::Checked(KeyOrder::Bytes) if promised && requests > 1 => {
+                    shard::walk(pages.source, requests, pages.stop, &sender).await
+                }
                 Way::Checked(order) => walk(pages, order, &sender).await,
                 Way::Sorted { order, folder, run_bytes } => {
                     let prefix = pages.source.prefix.as_str().len();
@@ -126,12 +131,17 @@ impl Listing {
     }
 
     fn lost(&self) -> WalkError {
-        let error = StoreError::new(StoreErrorKind::Permanent, "the task that fetched the listing has died");
-        WalkError::Failed(self.source.fault(0, 1, error))
+        WalkError::Failed(self.source.lost())
     }
 }
 
 impl SideSource {
+    /// The task that fetches is gone.
+    pub(crate) fn lost(&self) -> JobsenderError {
+        let error = StoreError::new(StoreErrorKind::Permanent, "the task that fetched the listing has died");
+        self.fault(0, 1, error)
+    }
+
     fn fault(&self, page: u64, attempts: u32, source: StoreError) -> JobsenderError {
         let name = self.store.traits().name;
         JobsenderError::Listing { side: self.side, name, page, attempts, source }
@@ -139,7 +149,7 @@ impl SideSource {
 }
 
 /// The pages of one side, one after the other.
-struct Pages {
+pub(crate) struct Pages {
     source: SideSource,
     token: Option<String>,
     number: u64,
@@ -148,8 +158,17 @@ struct Pages {
 }
 
 impl Pages {
+    pub(crate) fn new(source: SideSource, stop: CancellationToken) -> Self {
+        Self { source, token: None, number: 0, ended: false, stop }
+    }
+
+    /// Whether the last page has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The next page, proved to lie under the prefix; `None` after the last.
-    async fn next(&mut self) -> Result<Option<ListPage>, JobsenderError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<ListPage>, JobsenderError> {
         if self.ended {
             return Ok(None);
         }
@@ -202,7 +221,7 @@ impl Pages {
     }
 }
 
-type Sender = mpsc::Sender<Result<Item, WalkError>>;
+pub(crate) type Sender = mpsc::Sender<Result<Item, WalkError>>;
 
 /// Sends pages as they come, as long as they are in order.
 async fn walk(mut pages: Pages, order: KeyOrder, sender: &Sender) -> Result<(), WalkError> {

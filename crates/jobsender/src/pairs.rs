@@ -212,7 +212,7 @@ impl Cursor {
         let length = prefix.as_str().len();
         let after = plan.after.as_ref().map(|name| prefix.join(name));
         let source = SideSource { side, store: store.clone(), prefix, after };
-        let listing = Listing::start(source, way, stop.clone());
+        let listing = Listing::start(source, way, plan.requests, stop.clone());
         Self { listing, chunk: Vec::new().into_iter(), prefix: length, listed: 0, ended: false }
     }
 

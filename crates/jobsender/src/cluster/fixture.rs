@@ -175,3 +175,14 @@ impl Cluster {
         self.jobs().into_iter().map(|(_, job)| job.source.as_str().to_owned()).collect()
     }
 }
+
+impl Cluster {
+    /// Takes all messages off the queue, as workers do.
+    pub(crate) async fn drain(&self) {
+        use longbow_core::port::JobQueue;
+        let deliveries = self.queue.receive(1_000, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
+        for delivery in deliveries {
+            self.queue.acknowledge(&delivery.receipt).await.unwrap();
+        }
+    }
+}
