@@ -4,3 +4,4 @@ mod manifests;
 mod removals;
 mod resume;
 mod routes;
+mod scale;

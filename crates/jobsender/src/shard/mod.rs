@@ -58,11 +58,18 @@ struct Shard {
 }
 
 impl Shard {
-    /// Whether more follows than the pages that come next, as far as can be guessed.
-    fn is_long(&self) -> bool {
+    /// Whether more follows than the pages that come next, as far as can be guessed. Where it can, the shard may be cut
+    /// as often as it is worth it; else once a page.
+    fn is_worth_a_cut(&self) -> bool {
         let Some(page) = &self.page else { return false };
-        let left = page.alphabet.pages_left(&page.first, &page.last, self.upto.as_deref());
-        left.is_none_or(|pages| pages > LONG)
+        if self.ended || self.ready.len() >= AHEAD {
+            return false;
+        }
+        let upto = self.upto.as_deref();
+        match upto.and_then(|upto| page.alphabet.pages_left(&page.first, &page.last, upto)) {
+            Some(pages) => pages > LONG,
+            None => self.may_be_cut,
+        }
     }
 }
 
@@ -184,13 +191,15 @@ impl Shards {
         if self.can_begin == Some(false) || self.misses > FREE_MISSES + self.pages / 4 {
             return Ok(false);
         }
-        let worth =
-            |shard: &Shard| !shard.ended && shard.may_be_cut && shard.ready.len() < AHEAD && shard.is_long();
         // What lies far ahead is cut when its time comes.
-        let Some(at) = self.shards.iter().take(self.requests).position(worth) else { return Ok(false) };
+        let Some(at) = self.shards.iter().take(self.requests).position(Shard::is_worth_a_cut) else {
+            return Ok(false);
+        };
         let shard = &mut self.shards[at];
         shard.may_be_cut = false;
         let Some(boundary) = shard.page.as_ref().and_then(|page| between(page, shard.upto.as_deref())) else {
+            // No name lies between: what its last page was like is of no more use.
+            shard.page = None;
             return Ok(true);
         };
         let source = SideSource { after: Some(self.source.prefix.join(&boundary)), ..self.source.clone() };
