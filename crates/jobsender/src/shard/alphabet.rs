@@ -36,20 +36,32 @@ impl Alphabet {
     /// How many pages follow up to `upto`, from the first and last name of one: right where names are spread evenly, and
     /// `None` where they are too close to tell.
     pub(super) fn pages_left(self, first: &str, last: &str, upto: &str) -> Option<f64> {
-        let shared = first.bytes().zip(upto.bytes()).take_while(|(a, b)| a == b).count();
-        let place = |name: &str| {
+        let (first, last, upto) = (first.as_bytes(), last.as_bytes(), upto.as_bytes());
+        let at = (0..last.len())
+            .take_while(|i| first.get(*i) == last.get(*i) && upto.get(*i) == last.get(*i))
+            .count();
+        let (f, l, u) = (*first.get(at)?, *last.get(at)?, *upto.get(at)?);
+        let rank = |byte: u8| f64::from((self.0 & ((1u128 << byte.min(127)) - 1)).count_ones());
+        let holds = |byte: u8| self.holds(char::from(byte));
+        let (f, l, u) = if holds(f) && holds(l) && holds(u) {
+            (rank(f), rank(l), rank(u))
+        } else if f == l {
+            // The end lies outside of what the names differ in: all that begins so is left.
+            (0.0, 0.0, 1.0)
+        } else {
+            return None;
+        };
+        let size = f64::from(self.0.count_ones()) + 1.0;
+        let place = |name: &[u8]| {
             let (mut place, mut unit) = (0.0, 1.0);
-            let size = f64::from(self.0.count_ones()) + 1.0;
-            for byte in name.bytes().skip(shared).take(12) {
-                let below = if byte < 128 { self.0 & ((1 << byte) - 1) } else { u128::MAX };
+            for byte in name.iter().skip(at + 1).take(12) {
                 unit /= size;
-                place += unit * (f64::from(below.count_ones()).min(size - 1.0) + 1.0);
+                place += unit * (rank(*byte).min(size - 2.0) + 1.0);
             }
             place
         };
-        let span = place(last) - place(first);
-        let rest = place(upto) - place(last);
-        (span > 1e-12).then(|| (rest / span).max(0.0))
+        let (f, l, u) = (f + place(first), l + place(last), u + place(upto));
+        (l - f > 1e-12).then(|| ((u - l) / (l - f)).max(0.0))
     }
 }
 
@@ -78,5 +90,7 @@ mod tests {
         assert!((5.0..15.0).contains(&left), "{left}");
         assert!(digits.pages_left("1000", "1099", "1100").unwrap() < 1.0);
         assert_eq!(digits.pages_left("000000000000001", "000000000000002", "1"), None);
+        assert!(digits.pages_left("log/00", "log/09", "log0").unwrap() > 5.0);
+        assert!(digits.pages_left("あ00", "あ09", "ぃ").unwrap() > 5.0);
     }
 }

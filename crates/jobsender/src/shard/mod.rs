@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use alphabet::Alphabet;
-use split::{LastPage, between};
+use split::{LONG, LastPage, between};
 
 use crate::failure::JobsenderError;
 use crate::listing::{Chunk, Item, Pages, Sender, SideSource, WalkError};
@@ -33,8 +33,8 @@ const FAR: usize = 24;
 /// Cuts that found nothing are a quarter of all pages at most, and these.
 const FREE_MISSES: u64 = 12;
 
-/// Pages that a shard must seem to have left to be cut.
-const LONG: f64 = 2.5;
+/// A shard that seems to be nearly at its end, and is not after so many pages, is cut all the same.
+const WRONG: u32 = 3;
 /// Names of a page that are looked at for their characters, about.
 const SAMPLE: usize = 64;
 
@@ -53,8 +53,8 @@ struct Shard {
     unproved: bool,
     /// What its last page was like.
     page: Option<LastPage>,
-    /// A page has come since it was cut last.
-    may_be_cut: bool,
+    /// Pages that have come since it was cut last.
+    since_cut: u32,
 }
 
 impl Shard {
@@ -67,8 +67,8 @@ impl Shard {
         }
         let upto = self.upto.as_deref();
         match upto.and_then(|upto| page.alphabet.pages_left(&page.first, &page.last, upto)) {
-            Some(pages) => pages > LONG,
-            None => self.may_be_cut,
+            Some(pages) => pages > LONG || self.since_cut >= WRONG,
+            None => self.since_cut > 0,
         }
     }
 }
@@ -146,7 +146,7 @@ impl Shards {
             ended: false,
             unproved: false,
             page: None,
-            may_be_cut: false,
+            since_cut: 0,
         };
         Self {
             source,
@@ -196,7 +196,7 @@ impl Shards {
             return Ok(false);
         };
         let shard = &mut self.shards[at];
-        shard.may_be_cut = false;
+        shard.since_cut = 0;
         let Some(boundary) = shard.page.as_ref().and_then(|page| between(page, shard.upto.as_deref())) else {
             // No name lies between: what its last page was like is of no more use.
             shard.page = None;
@@ -212,7 +212,7 @@ impl Shards {
             ended: false,
             unproved: true,
             page: None,
-            may_be_cut: false,
+            since_cut: 0,
         };
         self.next_id += 1;
         if self.can_begin.is_none() {
@@ -290,7 +290,7 @@ impl Shards {
         shard.ended |= pages.has_ended();
         let found = !page.objects.is_empty();
         let proving = std::mem::replace(&mut shard.unproved, false);
-        shard.may_be_cut = true;
+        shard.since_cut += 1;
         let listed = page.objects.len() as u64;
         if found || !page.skipped.is_empty() {
             shard.ready.push_back(Chunk { entries: page.objects, skipped: page.skipped, listed });

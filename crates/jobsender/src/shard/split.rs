@@ -5,6 +5,8 @@
 
 use super::alphabet::Alphabet;
 
+/// Pages that a shard must seem to have left to be cut.
+pub(super) const LONG: f64 = 2.5;
 /// The last character that most names are made of; the space behind it is halved only when names are found there.
 const LAST_USUAL: char = '\u{7f}';
 /// The first one.
@@ -35,14 +37,19 @@ pub(super) fn between(page: &LastPage, upto: Option<&str>) -> Option<String> {
     let fits = |guess: &String| *guess > page.last && upto.is_none_or(|upto| guess.as_str() < upto);
     let mut steps = (0..shared.max(1).min(low.len())).rev().filter_map(|at| step_at(&low, at, page.alphabet));
     let guesses = [
-        // Steps become longer: when the first is too long, all are.
-        steps.next(),
+        // Steps become longer: when the first that is worth it is too long, all are.
+        steps.find(|guess| is_long(page, guess)),
         halved_as_seen(&low, high.as_deref(), common, page.alphabet),
         halved(&low, high.as_deref(), common),
         high.as_ref().and_then(|high| prefix_of(high, common)),
         step_at(&low, common, Alphabet::default()),
     ];
     guesses.into_iter().flatten().find(fits)
+}
+
+/// Whether more pages than a few follow up to a name, or that cannot be told.
+pub(super) fn is_long(page: &LastPage, upto: &str) -> bool {
+    page.alphabet.pages_left(&page.first, &page.last, upto).is_none_or(|pages| pages > LONG)
 }
 
 /// The names up to a character, with the next one there.
@@ -119,9 +126,10 @@ mod tests {
     #[test]
     fn cuts_lie_some_pages_ahead_and_then_halfway() {
         let hex = |first, last, upto| between(&page(first, last, "0123456789abcdef"), upto);
-        assert_eq!(hex("0000", "0b3f", None).as_deref(), Some("1"));
+        assert_eq!(hex("0000", "0020", None).as_deref(), Some("01"));
+        assert_eq!(hex("0000", "0b3f", None).as_deref(), Some("8"), "a step would be one page");
         assert_eq!(hex("0000", "0b3f", Some("1")).as_deref(), Some("0e"));
-        assert_eq!(hex("9000", "9b3f", None).as_deref(), Some("a"));
+        assert_eq!(hex("9000", "9020", None).as_deref(), Some("91"));
         assert_eq!(hex("f000", "fb3f", None).as_deref(), Some("fe"));
         let digits = |first, last, upto| between(&page(first, last, "0123456789"), upto);
         assert_eq!(digits("log/0000", "log/0019", None).as_deref(), Some("log/01"));

@@ -127,6 +127,6 @@ async fn lbb_26_a_million_keys_a_side() {
         assert_eq!((route.jobs.sent, cluster.queue.bodies().len()), (KEYS / 100, 10_000));
         let pages = source.pages.load(Ordering::Relaxed) + destination.pages.load(Ordering::Relaxed);
         println!("{requests} requests at once: {took:?} for {KEYS} keys a side in {pages} pages");
-        assert!(pages < 3 * KEYS / PAGE, "{pages}");
+        assert!(pages < 4 * KEYS / PAGE, "{pages}");
     }
 }
