@@ -165,7 +165,7 @@ mod tests {
     fn record(state: RecordState) -> ObjectRecord {
         let source =
             SourceVersion { size: u64::MAX, etag: None, version: None, modified: Some(Timestamp(-5)) };
-        ObjectRecord { source, attempts: 1, updated: Timestamp(7), state }
+        ObjectRecord { source, attempts: 1, updated: Timestamp(7), state, sequencer: None }
     }
 
     fn failed() -> ObjectRecord {
