@@ -33,7 +33,7 @@ fn record(version: &str, state: RecordState) -> ObjectRecord {
         version: Some(VersionId(version.into())),
         modified: Some(Timestamp(5)),
     };
-    ObjectRecord { source, attempts: 0, updated: Timestamp(6), state }
+    ObjectRecord { source, attempts: 0, updated: Timestamp(6), state, sequencer: None }
 }
 
 fn copied() -> RecordState {
