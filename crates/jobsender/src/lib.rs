@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Memory does not grow with the number of keys, and jobs go out while the listings go on. Nothing is concluded from
-//! a listing that was not read to its end. This crate copies nothing and removes nothing.
+//! a listing that was not read to its end. This crate copies nothing. It removes nothing either, but for what [`cluster`]
+//! is asked to remove at the very end of a run.
 
 #![forbid(unsafe_code)]
 

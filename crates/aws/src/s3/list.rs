@@ -232,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_ignores_the_start_of_a_listing_is_found_out() {
+        let listed = |keys: &[&str]| read(page(keys).build(), "").unwrap();
+        for honest in [&[][..], &["b0", "c"][..]] {
+            assert!(begins_after(listed(honest), &"b".into()).is_ok(), "{honest:?}");
+        }
+        for ignored in [&["a", "b", "c"][..], &["b"][..]] {
+            let error = begins_after(listed(ignored), &"b".into()).unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Unsupported(Feature::Other), "{ignored:?}");
+        }
+    }
+
+    #[test]
     fn wrongly_encoded_keys_are_errors() {
         for sent in ["%", "a%4", "%zz", "%C3", "%+1"] {
             let error = read(page(&[sent]).build(), "").unwrap_err();

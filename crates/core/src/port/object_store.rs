@@ -30,7 +30,7 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// With a `page`, `after` is what the first page of this listing was asked with.
     ///
     /// # Errors
-    /// `Unsupported` where a listing can only begin at its start, always and before anything is asked of a server.
+    /// `Unsupported` where a listing can only begin at its start.
     async fn list_from(
         &self,
         prefix: &Prefix,

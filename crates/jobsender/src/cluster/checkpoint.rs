@@ -70,7 +70,6 @@ impl CheckpointPlan {
     }
 
     /// Begins to record.
-    #[expect(clippy::too_many_arguments, reason = "each is another thing, and there is one caller")]
     pub(crate) fn record(
         &self,
         route: RouteName,
