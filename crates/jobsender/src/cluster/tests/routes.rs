@@ -174,7 +174,8 @@ async fn lb_27_what_is_sent_and_what_is_ignored_is_written_down() {
     assert!(cluster.run(vec![cluster.task(route)]).await.unwrap().is_success());
     let mut sent = cluster.record.sent.lock().unwrap().clone();
     let mut queued = cluster.queue.bodies();
-    (sent.sort(), queued.sort());
+    sent.sort();
+    queued.sort();
     assert_eq!(sent, queued);
     assert_eq!(*cluster.record.ignored.lock().unwrap(), ["b.tmp"]);
 }
