@@ -24,6 +24,9 @@ const BATCH: usize = 64;
 /// Between calls to a queue that fails.
 const QUEUE_BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
 
+/// How much longer than it was asked to wait a queue may take to answer when the worker is to stop.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// Why the poller ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -208,10 +211,15 @@ impl<'a> Poller<'a> {
         let wait = if self.no_more.is_cancelled() { Duration::from_millis(50) } else { options.receive_wait };
         let received = self.node.queue.receive(most, wait, options.visibility);
         let received = if self.node.is_patient() {
+            // A poll that was left open would take the very jobs that are handed back, and hide them; but a queue that
+            // does not answer at all is not waited for.
+            let silence = async {
+                self.drain.cancelled().await;
+                tokio::time::sleep(wait + SILENCE).await;
+            };
             tokio::select! {
-                // Long polls are too long to be waited for. The queue gives back what nobody takes any more.
-                () = self.drain.cancelled() => return Ok(None),
                 received = received => received,
+                () = silence => return Ok(None),
             }
         } else {
             // Never dropped half-way: deliveries that nobody sees would stay hidden until their visibility ends.

@@ -200,8 +200,6 @@ fn options(settings: &Settings, exit_when_empty: bool) -> WorkerOptions {
         part_size: worker.part_size,
         whole_up_to: worker.whole_up_to,
         visibility: worker.visibility.min(MAX_VISIBILITY),
-        // A batch is to end soon after its last job.
-        receive_wait: if exit_when_empty { Duration::from_secs(1) } else { fleet.receive_wait },
         max_objects: worker.max_objects.get(),
         max_requests: worker.max_requests.get(),
         memory_bytes: memory_limit::budget(worker.memory_bytes),

@@ -63,7 +63,7 @@ async fn lbb_32_what_is_unfinished_when_the_time_is_over_goes_back_at_once_with_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_without_a_bound_finishes_what_runs_and_does_not_wait_for_a_long_poll() {
+async fn a_drain_without_a_bound_finishes_what_runs_and_ends_soon() {
     let mut world = World::new();
     world.options.exit_when_empty = None;
     world.source.put_bytes("k", b"x");
