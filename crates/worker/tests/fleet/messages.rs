@@ -150,7 +150,7 @@ async fn a_worker_ends_when_the_queue_stayed_empty_for_the_looks_that_were_asked
     let summary = world.run().await;
     assert_eq!((summary.copied, summary.stopped), (1, false));
     assert_eq!(world.faults.count("depth"), 3);
-    assert_eq!(began.elapsed().as_secs(), 60, "three long polls of twenty seconds");
+    assert_eq!(began.elapsed().as_secs(), 3, "three polls of a second");
     // Somebody else's work in flight is not an empty queue.
     world.source.put_bytes("l", b"y");
     world.send(&created(&world, "l", "01"));
