@@ -34,4 +34,4 @@ pub use notice::{Notice, NoticeOptions, Notices};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};
-pub use ssm::{Parameter, Parameters, Secret};
+pub use ssm::{Parameter, Parameters};

@@ -9,33 +9,12 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
 use longbow_core::failure::BackendError;
 use longbow_core::object::Timestamp;
+use longbow_core::secret::Secret;
 
 use crate::cluster::{About, ClusterSession, translate};
 
 /// Most names of one request (API reference, GetParameters).
 const MOST_NAMES: usize = 10;
-
-/// A text that is not to be seen.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself: for its use, never for a message.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
 
 /// A parameter as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 mod servers;
 
-use longbow_aws::{Parameters, Secret};
+use longbow_aws::Parameters;
+use longbow_core::secret::Secret;
 
 /// LB-03, LB-04: Longbow keeps its bucket pairs in a String and the other account's keys in a SecureString.
 #[tokio::test]

@@ -6,7 +6,7 @@
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
-use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp};
+use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp, decode_percent};
 use longbow_core::port::ListPage;
 
 use super::S3Store;
@@ -164,24 +164,10 @@ fn read_entry(
 
 /// Undoes `encoding-type=url` once: `%XX` is a byte, `+` a space (a plus arrives as `%2B`).
 pub(super) fn decode(text: String) -> Result<ObjectKey, String> {
-    if !text.bytes().any(|b| b == b'%' || b == b'+') {
-        return Ok(ObjectKey::new(text));
+    match decode_percent(&text) {
+        Ok(key) => Ok(ObjectKey::new(key)),
+        Err(why) => Err(format!("the page holds a key that is not encoded as asked: {text:?} ({why})")),
     }
-    let wrong = || format!("the page holds a key that is not encoded as asked: {:?}", text);
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || bytes.next().and_then(|b| (b as char).to_digit(16)).ok_or_else(wrong);
-                let value = digit()? * 16 + digit()?;
-                u8::try_from(value).map_err(|_| wrong())?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).map(ObjectKey::new).map_err(|_| wrong())
 }
 
 #[cfg(test)]
