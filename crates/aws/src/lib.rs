@@ -26,8 +26,8 @@ mod ssm;
 
 pub use cluster::{ClusterOptions, ClusterSession};
 pub use dynamodb::{
-    AttributeType, DynamoState, IndexSchema, Lock, LockError, Recorded, StateCount, StateTable, TableOptions,
-    TableSchema,
+    AttributeType, DynamoCheckpoints, DynamoState, IndexSchema, Recorded, StateCount, StateTable,
+    TableOptions, TableSchema,
 };
 pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};

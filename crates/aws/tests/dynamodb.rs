@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use longbow_aws::{DynamoState, LockError, Recorded, StateCount, StateTable, TableSchema};
+use longbow_aws::{DynamoState, Recorded, StateCount, StateTable, TableSchema};
 use longbow_core::failure::FailureClass;
 use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
-use longbow_core::port::StateStore as _;
-use longbow_testkit::contract::state_store;
+use longbow_core::port::{Checkpoint, CheckpointStore as _, Clock as _, RunLock as _, StateStore as _};
+use longbow_core::routes::RouteName;
+use longbow_testkit::contract::run_lock::{self, LockQuirks};
+use longbow_testkit::contract::{checkpoint_store, state_store};
 use longbow_testkit::fake::FakeClock;
 use servers::cluster::route;
 
@@ -199,44 +201,61 @@ async fn a_table_of_another_schema_is_told_apart() {
 
 /// LBB-29: nothing kept a second jobsender out.
 #[tokio::test]
-async fn lbb_29_a_lock_has_one_holder() {
+async fn lbb_29_locks_of_the_table_keep_the_contract() {
+    let Some(server) = servers::ministack() else { return };
+    let clock = clock();
+    let table = server.table("lock", clock.clone()).await;
+    let quirks = LockQuirks {
+        prefix: "jobs ".into(),
+        skew: Duration::from_secs(15),
+        pass: Box::new(move |time| {
+            clock.advance(time);
+            Box::pin(std::future::ready(()))
+        }),
+    };
+    run_lock::suite(&table, &quirks).await;
+}
+
+#[tokio::test]
+async fn a_refused_lock_names_its_holder_and_clocks_may_differ() {
     let Some(server) = servers::ministack() else { return };
     let clock = clock();
     let table = server.table("lock", clock.clone()).await;
     let minute = Duration::from_secs(60);
-    let held = |result: Result<_, LockError>| match result {
-        Err(LockError::Held { holder, .. }) => holder,
-        other => panic!("the lock is {other:?}"),
-    };
-
-    // Of many at once, one.
-    let names: Vec<String> = (0..12).map(|n| format!("sender-{n}")).collect();
-    let tries = names.iter().map(|name| table.acquire("jobs", name, minute));
-    let mut won: Vec<_> =
-        futures_util::future::join_all(tries).await.into_iter().filter_map(Result::ok).collect();
-    assert_eq!(won.len(), 1, "{won:?}");
-    let first = won.remove(0);
-    assert_eq!(held(table.acquire("jobs", "late", minute).await), first.holder);
-    table.acquire("other", "late", minute).await.unwrap();
-
-    // Held as long as it is renewed, and for the skew of clocks after its end.
-    clock.advance(minute / 2);
-    let first = table.renew(&first, minute).await.unwrap();
+    table.acquire("jobs", "the first", minute).await.unwrap();
     clock.advance(minute + Duration::from_secs(10));
-    assert_eq!(held(table.acquire("jobs", "late", minute).await), first.holder);
+    let told = table.acquire("jobs", "the second", minute).await.unwrap_err().to_string();
+    assert!(told.contains("jobs") && told.contains("the first") && told.contains("until 20"), "{told}");
     clock.advance(Duration::from_secs(10));
-    let second = table.acquire("jobs", "late", minute).await.unwrap();
-    assert!(second.token > first.token);
+    table.acquire("jobs", "the second", minute).await.unwrap();
+}
 
-    // Whoever wakes up late has lost it and takes nothing away.
-    assert_eq!(held(table.renew(&first, minute).await), "late");
-    table.release(&first).await.unwrap();
-    assert_eq!(held(table.acquire("jobs", "third", minute).await), "late");
+#[tokio::test]
+async fn checkpoints_of_the_table_keep_the_contract() {
+    let Some(table) = table("checkpoints").await else { return };
+    checkpoint_store::suite(&table.checkpoints("https://sqs.eu-west-1.amazonaws.com/1/jobs")).await;
+}
 
-    // Given up, it is free at once, and tokens go on.
-    table.release(&second).await.unwrap();
-    let third = table.acquire("jobs", "third", minute).await.unwrap();
-    assert!(third.token > second.token);
-    let told = table.acquire("jobs", "fourth", minute).await.unwrap_err().to_string();
-    assert!(told.contains("jobs") && told.contains("third") && told.contains("until 20"), "{told}");
+/// Two configurations may share a table and have routes of the same names.
+#[tokio::test]
+async fn checkpoints_of_another_queue_are_others_and_forgotten_ones_end() {
+    let Some(server) = servers::ministack() else { return };
+    let clock = clock();
+    let name = servers::cluster::fresh("scopes");
+    let table = server.open_table(&name, clock.clone()).await;
+    table.create(Duration::from_secs(60)).await.unwrap();
+    let (one, two) = (table.checkpoints("one"), table.checkpoints("two"));
+    let route = RouteName::new("photos").unwrap();
+    let checkpoint = Checkpoint { upto: "m".into(), about: "sizes".into(), began: clock.now() };
+    one.save(&route, &checkpoint).await.unwrap();
+    assert_eq!(two.load(&route).await.unwrap(), None);
+    two.clear(&route).await.unwrap();
+    assert_eq!(one.load(&route).await.unwrap(), Some(checkpoint));
+
+    let items = server.dynamodb().scan().table_name(&name).send().await.unwrap().items.unwrap();
+    let expires: i64 = items[0]["expires"].as_n().unwrap().parse().unwrap();
+    let day = 86_400;
+    assert!((29 * day..31 * day).contains(&(expires - clock.now().0 / 1000)), "{expires}");
+    clock.advance(Duration::from_secs(31 * 86_400));
+    assert_eq!(one.load(&route).await.unwrap(), None, "it has ended, removed or not");
 }

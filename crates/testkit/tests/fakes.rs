@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use longbow_core::failure::Feature;
 use longbow_core::object::{Encryption, KeyOrder};
-use longbow_testkit::contract::{Quirks, job_queue, multipart, object_store, state_store};
-use longbow_testkit::fake::{BucketSettings, FakeQueue, FakeS3, FakeState, FakeStore};
+use longbow_testkit::contract::{
+    Quirks, checkpoint_store, job_queue, multipart, object_store, run_lock, state_store,
+};
+use longbow_testkit::fake::{
+    BucketSettings, FakeCheckpoints, FakeLock, FakeQueue, FakeS3, FakeState, FakeStore,
+};
 
 /// Runs both suites on a bucket of this behaviour.
 async fn suites(quirks: Quirks, change: impl FnOnce(&mut BucketSettings)) {
@@ -84,4 +88,19 @@ async fn the_fake_queue_works_in_real_time_too() {
 #[tokio::test]
 async fn the_fake_state_is_a_state_store() {
     state_store::suite(&FakeState::new(), "state/").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_lock_is_a_lock() {
+    let quirks = run_lock::LockQuirks {
+        prefix: String::new(),
+        skew: Duration::ZERO,
+        pass: Box::new(|time| Box::pin(tokio::time::sleep(time))),
+    };
+    run_lock::suite(&FakeLock::new(), &quirks).await;
+}
+
+#[tokio::test]
+async fn the_fake_checkpoints_are_checkpoints() {
+    checkpoint_store::suite(&FakeCheckpoints::new()).await;
 }

@@ -5,9 +5,9 @@
 //! for clocks that differ; a machine whose clock is further off could take a lock too early, and the token is
 //! what tells then.
 
-use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 };
 use longbow_core::failure::BackendError;
 use longbow_core::object::Timestamp;
+use longbow_core::port::{LockError, RunLease, RunLock};
 
 use super::item::{self, Item};
 use super::place;
@@ -28,60 +29,9 @@ const HOLDER: &str = "holder";
 const TOKEN: &str = "token";
 const UNTIL: &str = "until";
 
-/// A lock that is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    /// What it is called.
-    pub name: String,
-    /// Who holds it.
-    pub holder: String,
-    /// Grows with every acquisition.
-    pub token: u64,
-    /// Until when it is held, unless it is extended.
-    pub until: Timestamp,
-}
-
-/// Why a lock is not held.
-#[derive(Debug)]
-pub enum LockError {
-    /// Somebody else holds it.
-    Held {
-        /// What it is called.
-        name: String,
-        /// Who.
-        holder: String,
-        /// Until when, unless it is extended.
-        until: Timestamp,
-    },
-    /// The table failed.
-    Backend(BackendError),
-}
-
-impl fmt::Display for LockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Held { name, holder, until } => {
-                write!(
-                    f,
-                    "the lock {name} is held by {holder} until {until}: wait until then, or for its end"
-                )
-            }
-            Self::Backend(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for LockError {}
-
-impl From<BackendError> for LockError {
-    fn from(error: BackendError) -> Self {
-        Self::Backend(error)
-    }
-}
-
-impl StateTable {
-    /// Takes a lock that nobody holds. `holder` is what others are told.
-    pub async fn acquire(&self, name: &str, holder: &str, time: Duration) -> Result<Lock, LockError> {
+#[async_trait]
+impl RunLock for StateTable {
+    async fn acquire(&self, name: &str, holder: &str, time: Duration) -> Result<RunLease, LockError> {
         let now = self.inner.clock.now();
         let until = now.plus(milliseconds(time));
         let free = now.plus(-milliseconds(SKEW));
@@ -108,37 +58,41 @@ impl StateTable {
         let token = item::number(&there, TOKEN).ok_or_else(|| {
             BackendError::fatal(format!("the lock {name} in the table has no token: remove its item"))
         })?;
-        Ok(Lock { name: name.to_owned(), holder: holder.to_owned(), token, until })
+        Ok(RunLease { name: name.to_owned(), holder: holder.to_owned(), token })
     }
 
-    /// Holds the lock for `time` from now. Refused when somebody else has taken it since.
-    pub async fn renew(&self, lock: &Lock, time: Duration) -> Result<Lock, LockError> {
+    async fn renew(&self, lease: &RunLease, time: Duration) -> Result<(), LockError> {
         let until = self.inner.clock.now().plus(milliseconds(time));
-        self.extend(lock, until).await?;
-        Ok(Lock { until, ..lock.clone() })
-    }
-
-    /// Gives the lock up. One that somebody else has taken since stays theirs.
-    pub async fn release(&self, lock: &Lock) -> Result<(), BackendError> {
-        match self.extend(lock, Timestamp(0)).await {
-            Ok(()) | Err(LockError::Held { .. }) => Ok(()),
-            Err(LockError::Backend(error)) => Err(error),
+        match self.ask(self.update_own(lease, "SET #until = :until", until)).await? {
+            Ok(_) => Ok(()),
+            Err(there) if there.is_empty() => Err(LockError::Backend(BackendError::fatal(format!(
+                "the lock {} is no longer in the table: somebody has removed its item",
+                lease.name
+            )))),
+            Err(there) => Err(held(&lease.name, &there)),
         }
     }
 
-    async fn extend(&self, lock: &Lock, until: Timestamp) -> Result<(), LockError> {
+    async fn release(&self, lease: &RunLease) -> Result<(), BackendError> {
+        // The next token, so that a renewal still on its way does not take the lock again.
         let request = self
-            .update(&lock.name)
-            .update_expression("SET #until = :until")
+            .update_own(lease, "SET #until = :until ADD #token :one", Timestamp(0))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        // Refused, it is somebody else's, or free already.
+        self.ask(request).await.map(drop)
+    }
+}
+
+impl StateTable {
+    /// Changes the lock as long as it is this holder's.
+    fn update_own(&self, lease: &RunLease, expression: &str, until: Timestamp) -> UpdateItemFluentBuilder {
+        self.update(&lease.name)
+            .update_expression(expression)
             .condition_expression("#token = :token")
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_names("#token", TOKEN)
             .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()))
-            .expression_attribute_values(":token", AttributeValue::N(lock.token.to_string()));
-        match self.ask(request).await? {
-            Ok(_) => Ok(()),
-            Err(there) => Err(held(&lock.name, &there)),
-        }
+            .expression_attribute_values(":token", AttributeValue::N(lease.token.to_string()))
     }
 
     fn update(&self, name: &str) -> UpdateItemFluentBuilder {

@@ -1,10 +1,11 @@
-//! What the cluster remembers, in one DynamoDB table: records of objects, proofs of parts, locks.
+//! What the cluster remembers, in one DynamoDB table: records of objects, proofs of parts, locks, checkpoints.
 //!
 //! [`StateTable`] is the table, made and checked against one schema; [`DynamoState`] is one route's records behind
-//! core's port; [`StateTable::acquire`] keeps a second jobsender out. What a record may become is decided in
+//! core's port; the table itself is core's `RunLock`, which keeps a second jobsender out. What a record may become is decided in
 //! `longbow_core::job`. `docs/decisions/0011` and `0012` say why the table is as it is.
 
 mod calls;
+mod checkpoint;
 mod item;
 mod lock;
 mod pages;
@@ -17,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use lock::{Lock, LockError};
+pub use checkpoint::DynamoCheckpoints;
 pub use pages::{Recorded, StateCount};
 pub use schema::{AttributeType, IndexSchema, TableSchema};
 pub use store::DynamoState;

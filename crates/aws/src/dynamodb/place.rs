@@ -1,4 +1,4 @@
-//! Where things lie in the table: partition key and sort key of records, parts and locks.
+//! Where things lie in the table: partition key and sort key of records, parts, locks and checkpoints.
 //!
 //! Records of a route are spread over [`SHARDS`] partition keys by a digest of their subject, since one partition key
 //! takes a thousand writes a second, and lie in order within each, so that all of them are read by queries, page by
@@ -8,6 +8,7 @@
 use longbow_core::object::{Location, MAX_KEY_BYTES, ObjectKey};
 use longbow_core::port::UploadId;
 use longbow_core::route::Route;
+use longbow_core::routes::RouteName;
 use md5::{Digest as _, Md5};
 
 /// Partition keys of the records of one route: 64,000 writes a second at least. Part of the schema: another number
@@ -87,6 +88,11 @@ pub(super) fn is_odd(subject: &ObjectKey) -> bool {
 /// Where a lock lies.
 pub(super) fn lock(name: &str) -> Place {
     Place { pk: format!("l#{name}"), sk: "lock".to_owned() }
+}
+
+/// Where the checkpoint of a route lies. A scope is a queue's address, which is far below what a key may have.
+pub(super) fn checkpoint(scope: &str, route: &RouteName) -> Place {
+    Place { pk: format!("c#{scope}"), sk: route.as_str().to_owned() }
 }
 
 fn hex(bytes: &[u8]) -> String {

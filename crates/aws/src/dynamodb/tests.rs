@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use longbow_core::failure::FailureClass;
 use longbow_core::job::{ObjectRecord, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, Location, ObjectKey, Timestamp};
-use longbow_core::port::{StateStore as _, SwapError, UploadId};
+use longbow_core::port::{RunLock as _, StateStore as _, SwapError, UploadId};
 use longbow_core::route::Route;
 use longbow_core::transfer::PartProof;
 use longbow_testkit::fake::FakeClock;

@@ -5,10 +5,12 @@
 //! its `Quirks` say so: a quirk names a fact about that server, never a weakness of the adapter.
 
 mod calls;
+pub mod checkpoint_store;
 pub mod job_queue;
 pub mod multipart;
 pub mod object_store;
 mod quirks;
+pub mod run_lock;
 pub mod state_store;
 mod verdict;
 

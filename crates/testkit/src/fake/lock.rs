@@ -83,6 +83,8 @@ impl RunLock for FakeLock {
         if let Some((now, until)) = self.held().get_mut(&lease.name)
             && now.token == lease.token
         {
+            // The next token, so that a renewal still on its way does not take the lock again.
+            now.token += 1;
             *until = Instant::now();
         }
         Ok(())

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use longbow_aws::{Lock, LockError, StateTable};
+use longbow_aws::StateTable;
+use longbow_core::port::{LockError, RunLease, RunLock as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ const RENEW: Duration = Duration::from_secs(15);
 /// A lock that is renewed.
 pub(super) struct Held {
     table: StateTable,
-    lock: Lock,
+    lock: RunLease,
     /// Cancelled when the lock is lost, or the run is stopped.
     stop: CancellationToken,
     why: Arc<OnceLock<String>>,
@@ -57,13 +58,13 @@ impl Held {
     }
 }
 
-async fn renew(table: StateTable, lock: Lock, stop: CancellationToken, why: Arc<OnceLock<String>>) {
+async fn renew(table: StateTable, lock: RunLease, stop: CancellationToken, why: Arc<OnceLock<String>>) {
     let mut ends = tokio::time::Instant::now() + TIME;
     loop {
         tokio::time::sleep(RENEW).await;
         let asked = tokio::time::Instant::now();
         match table.renew(&lock, TIME).await {
-            Ok(_) => ends = asked + TIME,
+            Ok(()) => ends = asked + TIME,
             // It is ours as long as it was renewed for.
             Err(LockError::Backend(error)) if tokio::time::Instant::now() + RENEW < ends => {
                 tracing::warn!("the jobsender's lock could not be renewed: {error}");
