@@ -151,6 +151,7 @@ fn side_options(settings: &SideSettings) -> SideOptions {
     let (anonymous, keys) = match &settings.credentials {
         Credentials::Chain => (false, None),
         Credentials::Anonymous => (true, None),
+        Credentials::Stored { .. } => (false, None),
         Credentials::Keys { id, secret, token } => (false, Some((id.clone(), secret.clone(), token.clone()))),
     };
     let (access_key, secret_key, session_token) = match keys {

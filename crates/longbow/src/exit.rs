@@ -80,6 +80,17 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// The same, said of one route of several.
+    pub(crate) fn of_route(self, name: &impl std::fmt::Display) -> Self {
+        let said = |text: String| format!("route {name}: {text}");
+        match self {
+            Self::Settings(faults) => Self::Settings(faults),
+            Self::Usage(text) => Self::Usage(said(text)),
+            Self::Refused(text) => Self::Refused(said(text)),
+            Self::Failed(text) => Self::Failed(said(text)),
+        }
+    }
+
     /// The exit that belongs to it.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -23,7 +23,8 @@ const TOLD_FAILURES: u64 = 10;
 
 /// What a run watches with.
 pub(crate) struct Watch {
-    route: Route,
+    /// What is compared, where anything is.
+    route: Option<Route>,
     comparison: Comparison,
     voice: Voice,
     report: Option<Arc<ReportFile>>,
@@ -43,11 +44,24 @@ impl Watch {
         tracking: bool,
     ) -> Self {
         Self {
-            route,
+            route: Some(route),
             comparison,
             voice,
             report,
             ledger: Mutex::new(Ledger::new(tracking)),
+            told: Mutex::default(),
+            moved: AtomicU64::new(0),
+        }
+    }
+
+    /// A watch over jobs of any routes, where nothing is compared.
+    pub(crate) fn of_jobs(voice: Voice, report: Option<Arc<ReportFile>>) -> Self {
+        Self {
+            route: None,
+            comparison: Comparison::Etag,
+            voice,
+            report,
+            ledger: Mutex::new(Ledger::new(false)),
             told: Mutex::default(),
             moved: AtomicU64::new(0),
         }
@@ -110,7 +124,7 @@ impl Watch {
         };
         Some(Report {
             key: source.key.clone(),
-            destination_key: self.route.map(&source.key)?,
+            destination_key: self.route.as_ref()?.map(&source.key)?,
             version: None,
             size: source.size,
             source_etag: source.etag.clone(),

@@ -39,7 +39,7 @@ pub fn known_keys() -> &'static [KnownKey] {
     const KEYS: &[KnownKey] = &[
         known("Basic", "JobType", Special("which side the stored credentials are for")),
         known("Basic", "table_queue_name", Text("cluster.table")),
-        known("Basic", "sqs_queue_name", Text("cluster.queue")),
+        known("Basic", "sqs_queue_name", Text("cluster.queue_url")),
         known("Basic", "ssm_parameter_bucket", Text("cluster.routes_parameter")),
         known("Basic", "ssm_parameter_credentials", Text("cluster.credentials_parameter")),
         known(
@@ -167,7 +167,7 @@ mod tests {
             settings,
             [
                 ("cluster.table", "lab_table"),
-                ("cluster.queue", "lab-jobs"),
+                ("cluster.queue_url", "lab-jobs"),
                 ("cluster.routes_parameter", "s3_migration_bucket_para"),
                 ("cluster.credentials_parameter", "s3_migration_credentials"),
                 ("destination.storage_class", "STANDARD_IA"),

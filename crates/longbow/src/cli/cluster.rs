@@ -21,6 +21,50 @@ pub(crate) struct ClusterArgs {
     table: Option<String>,
 }
 
+/// Which routes, and whose keys.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Routes")]
+pub(crate) struct RouteArgs {
+    /// Where objects come from: s3://BUCKET/PREFIX. Without it: the routes of the settings file and of --routes-parameter
+    #[arg(value_name = "SOURCE", requires = "destination", help_heading = None)]
+    source: Option<String>,
+    /// Where they go: s3://BUCKET/PREFIX
+    #[arg(value_name = "DESTINATION", help_heading = None)]
+    destination: Option<String>,
+    /// Only these of the routes (repeatable)
+    #[arg(long = "route", value_name = "NAME", conflicts_with = "source")]
+    pub(crate) only: Vec<String>,
+    /// A parameter of Systems Manager that holds the routes: bucket pairs as Longbow has them, or routes by name
+    #[arg(long, value_name = "PARAMETER")]
+    routes_parameter: Option<String>,
+    /// A SecureString of Systems Manager with the keys of the account that is not our own
+    #[arg(long, value_name = "PARAMETER")]
+    credentials_parameter: Option<String>,
+    /// A parameter of Systems Manager with globs of keys to leave out, one a line
+    #[arg(long, value_name = "PARAMETER")]
+    ignore_parameter: Option<String>,
+    /// Where objects go below a destination: without the source prefix (relative), or with their whole key (full-key)
+    #[arg(long, value_name = "HOW", value_parser = Hinted(&["auto", "relative", "full-key"]))]
+    key_mapping: Option<String>,
+}
+
+impl RouteArgs {
+    /// The one route of the command line, if it is given.
+    pub(crate) fn places(&self) -> Option<(&str, &str)> {
+        Some((self.source.as_deref()?, self.destination.as_deref()?))
+    }
+}
+
+impl Flags for RouteArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        layer.text("cluster.routes_parameter", "--routes-parameter", self.routes_parameter.as_deref());
+        let keys = self.credentials_parameter.as_deref();
+        layer.text("cluster.credentials_parameter", "--credentials-parameter", keys);
+        layer.text("selection.ignore_parameter", "--ignore-parameter", self.ignore_parameter.as_deref());
+        layer.text("cluster.key_mapping", "--key-mapping", self.key_mapping.as_deref());
+    }
+}
+
 impl Flags for ClusterArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
         layer.text("cluster.queue_url", "--queue-url", self.queue_url.as_deref());
@@ -33,15 +77,17 @@ impl Flags for ClusterArgs {
 /// Arguments of `longbow jobsender`.
 #[derive(Debug, Args)]
 pub(crate) struct JobsenderArgs {
-    /// Where objects come from: s3://BUCKET/PREFIX
-    #[arg(value_name = "SOURCE")]
-    pub(crate) source: String,
-    /// Where they go: s3://BUCKET/PREFIX
-    #[arg(value_name = "DESTINATION")]
-    pub(crate) destination: String,
+    #[command(flatten)]
+    pub(crate) routes: RouteArgs,
     /// What to do while the queue holds an unfinished batch [default: refuse]
     #[arg(long, value_name = "HOW", value_parser = Hinted(&["refuse", "append"]), help_heading = "Cluster")]
     when_busy: Option<String>,
+    /// Removes what only the destination has, once all jobs are sent: never from an incomplete listing, at most --max-delete
+    #[arg(long, help_heading = "Cluster")]
+    propagate_deletes: bool,
+    /// Compares and counts; sends nothing, removes nothing
+    #[arg(long, help_heading = "Cluster")]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
@@ -59,6 +105,9 @@ pub(crate) struct JobsenderArgs {
 impl Flags for JobsenderArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
         layer.text("cluster.when_busy", "--when-busy", self.when_busy.as_deref());
+        let propagate = self.propagate_deletes.then_some("true");
+        layer.text("cluster.propagate_deletes", "--propagate-deletes", propagate);
+        self.routes.write_down(layer);
         self.cluster.write_down(layer);
         self.selection.write_down(layer);
         self.copy.write_down(layer);
@@ -70,12 +119,8 @@ impl Flags for JobsenderArgs {
 /// Arguments of `longbow worker`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Where objects come from: s3://BUCKET/PREFIX
-    #[arg(value_name = "SOURCE")]
-    pub(crate) source: String,
-    /// Where they go: s3://BUCKET/PREFIX
-    #[arg(value_name = "DESTINATION")]
-    pub(crate) destination: String,
+    #[command(flatten)]
+    pub(crate) routes: RouteArgs,
     /// Ends when the queue holds nothing any more, visible or not
     #[arg(long, help_heading = "Cluster")]
     pub(crate) exit_when_empty: bool,
@@ -100,6 +145,7 @@ impl Flags for WorkerArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
         let propagate = self.propagate_deletes.then_some("true");
         layer.text("cluster.propagate_deletes", "--propagate-deletes", propagate);
+        self.routes.write_down(layer);
         self.selection.write_down(layer);
         self.cluster.write_down(layer);
         self.copy.write_down(layer);

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use cluster::{
-    DlqAction, DlqArgs, JobsenderArgs, LetterArgs, ServiceArgs, StateAction, StateArgs, WorkerArgs,
+    DlqAction, DlqArgs, JobsenderArgs, LetterArgs, RouteArgs, ServiceArgs, StateAction, StateArgs, WorkerArgs,
 };
 pub(crate) use copying::CopyArgs;
 pub(crate) use selecting::SelectionArgs;

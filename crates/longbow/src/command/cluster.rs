@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longbow_aws::{
-    ClusterOptions, ClusterSession, DynamoState, SqsOptions, SqsQueue, StateTable, TableOptions,
+    ClusterOptions, ClusterSession, DynamoState, Parameter, Parameters, SqsOptions, SqsQueue, StateTable,
+    TableOptions,
 };
 use longbow_core::failure::BackendError;
 use longbow_core::port::StoreTraits;
@@ -62,6 +63,17 @@ impl Services {
             patience: PATIENCE,
         };
         SqsQueue::connect(&self.session, &options).await.map_err(|e| at_start("the queue", &e))
+    }
+
+    /// A parameter, read now.
+    pub(super) async fn parameter(&self, name: &str) -> Result<Parameter, CommandError> {
+        let parameters = Parameters::open(&self.session).map_err(|e| at_start("Systems Manager", &e))?;
+        parameters.get(name).await.map_err(|e| at_start("the parameter", &e))
+    }
+
+    /// What the services are reached by.
+    pub(super) fn session(&self) -> &ClusterSession {
+        &self.session
     }
 
     /// The table, which may not be there.

@@ -4,6 +4,7 @@ mod cluster;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dlq;
+mod fleet;
 pub(crate) mod jobsender;
 pub(crate) mod man;
 mod route;

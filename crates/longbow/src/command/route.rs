@@ -47,22 +47,45 @@ pub(crate) fn read(
         Err(faults) => (None, faults),
     };
     let raw_prefix = settings.as_ref().is_some_and(|s| s.selection.raw_prefix);
-    let mut location = |name, text| {
+    let route = between(("SOURCE", source), ("DESTINATION", destination), raw_prefix, &mut faults);
+    match (settings, route) {
+        (Some(settings), Ok(route)) => judge(settings, &layers, route, faults),
+        // The globs of the ignore file are judged even when the source is none.
+        (Some(settings), Err(source)) => {
+            let elsewhere = Location::Folder(PathBuf::new());
+            selection(&settings, source.as_ref().unwrap_or(&elsewhere), &mut faults);
+            Err(faults.into())
+        }
+        (None, _) => Err(faults.into()),
+    }
+}
+
+/// The two locations of a route, each with the name of what it was written as. An error leaves the source, if that is one.
+pub(crate) fn between(
+    source: (&'static str, &str),
+    destination: (&'static str, &str),
+    raw_prefix: bool,
+    faults: &mut Faults,
+) -> Result<Route, Option<Location>> {
+    let mut location = |(name, text)| {
         let parsed = Location::parse(text, raw_prefix).map_err(|e| e.to_string()).and_then(absolute);
         parsed.map_err(|remedy| faults.argument(name, text, remedy)).ok()
     };
-    let (source, destination) = (location("SOURCE", source), location("DESTINATION", destination));
-    // The globs of the ignore file are judged even when the source is none.
-    let elsewhere = Location::Folder(PathBuf::new());
-    let selection =
-        settings.as_ref().map(|s| selection(s, source.as_ref().unwrap_or(&elsewhere), &mut faults));
-    let (Some(settings), Some(selection), Some(source), Some(destination)) =
-        (settings, selection, source, destination)
-    else {
-        return Err(faults.into());
-    };
-    let route = Route { source, destination };
-    contradictions(&settings, &layers, &route, &mut faults);
+    match (location(source), location(destination)) {
+        (Some(source), Some(destination)) => Ok(Route { source, destination }),
+        (source, _) => Err(source),
+    }
+}
+
+/// Judges what fits together, with the faults found so far.
+pub(crate) fn judge(
+    settings: Settings,
+    layers: &Layers,
+    route: Route,
+    mut faults: Faults,
+) -> Result<Asked, CommandError> {
+    let selection = selection(&settings, &route.source, &mut faults);
+    contradictions(&settings, layers, &route, &mut faults);
     faults.check()?;
     let (comparison, because) = comparison(&settings, &route);
     Ok(Asked { settings, route, selection, comparison, because })

@@ -26,7 +26,19 @@ pub(crate) fn explain(layers: &Layers) -> String {
         let pad = " ".repeat(widest.saturating_sub(width(line)));
         let _ = writeln!(out, "{name} = {}{pad}  # {}", line.1, line.2);
     }
+    for route in layers.routes() {
+        let _ = writeln!(out, "\n[routes.{}]", name_of(&route.name));
+        for (key, (value, origin)) in &route.values {
+            let _ = writeln!(out, "{key} = {}  # {origin}", show(key, value));
+        }
+    }
     out
+}
+
+/// A name as a TOML key.
+fn name_of(name: &str) -> String {
+    let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if bare { name.to_owned() } else { quote(name) }
 }
 
 fn show(key: &str, value: &Value) -> String {

@@ -10,6 +10,7 @@ use config::{Config, Environment, File, FileFormat, Map, Source as _, Value, Val
 use super::fault::{Fault, Faults};
 use super::origin::Origin;
 use super::raw::RawSettings;
+use super::routes::{self, WrittenRoute};
 use super::written::Written;
 
 /// The only place of defaults.
@@ -87,13 +88,21 @@ impl FlagLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
+    routes: Vec<WrittenRoute>,
+    /// What is done otherwise than an old configuration says, in words.
+    pub(super) notes: Vec<String>,
     faults: Faults,
 }
 
 impl Layers {
     /// Reads all layers. Faults are kept and told by [`Layers::raw`]'s caller together with all others.
     pub(crate) fn read(flags: &FlagLayer, environment: &ProcessEnvironment) -> Self {
-        let mut layers = Self { values: BTreeMap::new(), faults: Faults::default() };
+        let mut layers = Self {
+            values: BTreeMap::new(),
+            routes: Vec::new(),
+            notes: Vec::new(),
+            faults: Faults::default(),
+        };
         layers.add_defaults();
         layers.add_file(flags.file.as_deref(), environment);
         layers.add_environment(environment);
@@ -118,6 +127,16 @@ impl Layers {
         self.values.iter().map(|(key, (value, origin))| (key.as_str(), value, origin))
     }
 
+    /// The routes, as written.
+    pub(crate) fn routes(&self) -> &[WrittenRoute] {
+        &self.routes
+    }
+
+    /// What an old configuration says and is done otherwise, in words.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// The merged values in the shape of the settings.
     pub(crate) fn raw(&self) -> Result<RawSettings, Faults> {
         let merge = || {
@@ -140,6 +159,7 @@ impl Layers {
     fn add_defaults(&mut self) {
         match Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build() {
             Ok(defaults) => {
+                let defaults = defaults.collect().unwrap_or_default();
                 self.values.extend(flatten(defaults).into_iter().map(|(k, v)| (k, (v, Origin::Default))))
             }
             Err(error) => self.fault("settings", "", Origin::Default, error.to_string()),
@@ -163,8 +183,22 @@ impl Layers {
                 return self.fault("--config", &path.display().to_string(), origin, remedy);
             }
         };
-        match Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build() {
-            Ok(file) => {
+        if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("ini")) {
+            return self.add_longbow_098(&text, &origin);
+        }
+        let read = Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build();
+        match read.and_then(|file| file.collect()) {
+            Ok(mut file) => {
+                match file.remove("routes").map(|routes| routes.kind) {
+                    None => {}
+                    Some(ValueKind::Table(table)) => {
+                        self.routes = routes::of_table(table, &origin, &mut self.faults);
+                    }
+                    Some(_) => {
+                        let remedy = "is no table: give [routes.NAME] with from and to";
+                        self.fault("routes", "", origin.clone(), remedy.to_owned());
+                    }
+                }
                 for (key, value) in flatten(file) {
                     self.set(&key, value, origin.clone());
                 }
@@ -190,6 +224,11 @@ impl Layers {
                 // Names come out flat already, with dots.
                 for (key, value) in values.into_iter().collect::<BTreeMap<_, _>>() {
                     let name = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+                    if key.starts_with("routes.") {
+                        let remedy = "routes are written in a settings file or a parameter, not in variables";
+                        self.fault(&key, "", Origin::Environment(name), remedy.to_owned());
+                        continue;
+                    }
                     self.set(&key, value, Origin::Environment(name));
                 }
             }
@@ -200,7 +239,7 @@ impl Layers {
     }
 
     /// Takes a value if the key is known; otherwise the key is a fault.
-    fn set(&mut self, key: &str, value: Value, origin: Origin) {
+    pub(super) fn set(&mut self, key: &str, value: Value, origin: Origin) {
         if let Some(entry) = self.values.get_mut(key) {
             *entry = (value, origin);
             return;
@@ -225,12 +264,12 @@ impl Layers {
             .map(|(_, known)| known)
     }
 
-    fn fault(&mut self, key: &str, value: &str, origin: Origin, remedy: String) {
+    pub(super) fn fault(&mut self, key: &str, value: &str, origin: Origin, remedy: String) {
         self.faults.0.push(Fault { key: key.to_owned(), value: value.to_owned(), origin, remedy });
     }
 }
 
-fn to_config(value: &Written) -> Value {
+pub(super) fn to_config(value: &Written) -> Value {
     match value {
         Written::One(text) => Value::new(None, ValueKind::String(text.clone())),
         Written::Many(list) => {
@@ -241,24 +280,26 @@ fn to_config(value: &Written) -> Value {
 }
 
 /// All values of a layer by dotted key.
-fn flatten(layer: Config) -> BTreeMap<String, Value> {
-    fn walk(path: String, value: Value, out: &mut BTreeMap<String, Value>) {
-        match value.kind {
-            ValueKind::Table(table) => {
-                for (name, value) in table {
-                    walk(format!("{path}.{name}"), value, out);
-                }
-            }
-            _ => {
-                out.insert(path, value);
-            }
-        }
-    }
+fn flatten(layer: Map<String, Value>) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
-    for (name, value) in layer.collect().unwrap_or_default() {
+    for (name, value) in layer {
         walk(name, value, &mut out);
     }
     out
+}
+
+/// Everything below a value, by dotted key.
+pub(super) fn walk(path: String, value: Value, out: &mut BTreeMap<String, Value>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (name, value) in table {
+                walk(format!("{path}.{name}"), value, out);
+            }
+        }
+        _ => {
+            out.insert(path, value);
+        }
+    }
 }
 
 /// How many letters have to change (Levenshtein's distance).

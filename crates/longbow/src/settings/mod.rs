@@ -7,10 +7,12 @@
 mod explain;
 mod fault;
 mod layers;
+mod longbow_098;
 mod origin;
 mod raw;
 mod reading;
 mod resolve;
+mod routes;
 mod values;
 mod written;
 
@@ -19,6 +21,7 @@ pub(crate) use fault::{Fault, Faults};
 pub(crate) use layers::{FlagLayer, Layers, ProcessEnvironment};
 pub(crate) use origin::Origin;
 pub(crate) use resolve::{is_plain_http_elsewhere, resolve};
+pub(crate) use routes::{WrittenRoute, of_json};
 pub(crate) use values::{ClusterSettings, Credentials, Settings, SideSettings};
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(crate) enum Origin {
     Flag(&'static str),
     /// An argument of the command line that is no flag.
     Argument(&'static str),
+    /// A parameter of Systems Manager.
+    Parameter(String),
 }
 
 impl fmt::Display for Origin {
@@ -24,6 +26,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Parameter(name) => write!(f, "parameter {name}"),
             Self::Argument(name) => write!(f, "argument {name}"),
         }
     }

@@ -11,6 +11,7 @@ pub(crate) struct RawSettings {
     pub(crate) sync: RawSync,
     pub(crate) worker: RawWorker,
     pub(crate) cluster: RawCluster,
+    pub(crate) state: RawState,
     pub(crate) network: RawNetwork,
     pub(crate) source: RawSource,
     pub(crate) destination: RawDestination,
@@ -22,6 +23,7 @@ pub(crate) struct RawSelection {
     pub(crate) include: Written,
     pub(crate) exclude: Written,
     pub(crate) ignore_file: Written,
+    pub(crate) ignore_parameter: Written,
     pub(crate) prefix_match: Written,
 }
 
@@ -64,6 +66,21 @@ pub(crate) struct RawCluster {
     pub(crate) retry_most: Written,
     pub(crate) propagate_deletes: Written,
     pub(crate) drain_within: Written,
+    pub(crate) routes_parameter: Written,
+    pub(crate) credentials_parameter: Written,
+    pub(crate) job_type: Written,
+    pub(crate) key_mapping: Written,
+    pub(crate) listing_requests: Written,
+    pub(crate) routes_at_once: Written,
+    pub(crate) sweep_uploads_after: Written,
+    pub(crate) auto_scaling_group: Written,
+    pub(crate) lifecycle_hook: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawState {
+    pub(crate) record: Written,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -82,6 +99,9 @@ pub(crate) struct RawSource {
     pub(crate) access_key_id: Written,
     pub(crate) secret_access_key: Written,
     pub(crate) session_token: Written,
+    pub(crate) role_arn: Written,
+    pub(crate) external_id: Written,
+    pub(crate) credentials_parameter: Written,
     pub(crate) anonymous: Written,
     pub(crate) requester_pays: Written,
     pub(crate) expected_bucket_owner: Written,
@@ -97,6 +117,9 @@ pub(crate) struct RawDestination {
     pub(crate) access_key_id: Written,
     pub(crate) secret_access_key: Written,
     pub(crate) session_token: Written,
+    pub(crate) role_arn: Written,
+    pub(crate) external_id: Written,
+    pub(crate) credentials_parameter: Written,
     pub(crate) expected_bucket_owner: Written,
     pub(crate) storage_class: Written,
     pub(crate) sse: Written,

@@ -213,3 +213,153 @@ fn anonymous_and_keys_contradict() {
         [("LONGBOW_SOURCE__ACCESS_KEY_ID", "AKIAEXAMPLE"), ("LONGBOW_SOURCE__SECRET_ACCESS_KEY", "x")];
     assert!(read(&flags, &pairs).unwrap_err().to_string().contains("not both"));
 }
+
+/// The routes of a file, read.
+fn routes(text: &str, more: impl Fn(&mut FlagLayer)) -> Vec<Result<super::routes::ReadRoute, Faults>> {
+    let (_folder, mut flags) = file(text);
+    more(&mut flags);
+    let environment = environment(&[]);
+    let layers = Layers::read(&flags, &environment);
+    layers.faults().check().unwrap_or_else(|faults| panic!("{faults}"));
+    layers.routes().iter().map(|written| layers.read_route(written, &environment)).collect()
+}
+
+#[test]
+fn a_route_has_its_own_settings_over_those_of_all() {
+    let text = r#"
+        [source]
+        region = "eu-west-1"
+        [routes.photos]
+        from = "s3://photos/p"
+        to = "s3://copy/q"
+        source.region = "eu-central-1"
+        destination.role_arn = "arn:aws:iam::123456789012:role/copy"
+        destination.external_id = "x"
+        selection.exclude = ["*.tmp"]
+        events = false
+        [routes."Logs.1"]
+        from = "s3://logs"
+        to = "s3://logs-copy"
+        key_mapping = "full-key"
+    "#;
+    let read = routes(text, |_| {});
+    let [logs, photos] = &read[..] else { panic!("{read:?}") };
+    let (logs, photos) = (logs.as_ref().unwrap(), photos.as_ref().unwrap());
+    assert_eq!(
+        (logs.name.as_str(), logs.from.as_str(), logs.to.as_str()),
+        ("Logs.1", "s3://logs", "s3://logs-copy")
+    );
+    assert_eq!(logs.mapping, Some(longbow_core::routes::KeyMapping::FullKey));
+    assert_eq!(logs.settings.source.region.as_deref(), Some("eu-west-1"));
+    assert!(logs.settings.destination.side.role.is_none() && logs.events);
+    assert_eq!(photos.settings.source.region.as_deref(), Some("eu-central-1"));
+    let role = photos.settings.destination.side.role.as_ref().unwrap();
+    assert_eq!(role.external_id.as_deref(), Some("x"));
+    assert_eq!((photos.settings.selection.exclude.len(), photos.events), (1, false));
+
+    // A flag is what somebody wants just now.
+    let read = routes(text, |flags| flags.text("source.region", "--source-region", Some("us-east-2")));
+    assert_eq!(read[1].as_ref().unwrap().settings.source.region.as_deref(), Some("us-east-2"));
+}
+
+#[test]
+fn faults_of_a_route_name_it_and_the_file() {
+    let text = r#"
+        [routes.a]
+        to = "s3://copy"
+        events = "maybe"
+        worker.memory = "1GiB"
+        source.regoin = "x"
+        destination.sse = "rot13"
+        [routes."b c"]
+        from = "s3://a"
+        to = "s3://b"
+    "#;
+    let found: Vec<String> = routes(text, |_| {}).into_iter().map(|r| r.unwrap_err().to_string()).collect();
+    for part in [
+        "routes.a.from (file ",
+        "routes.a.events = \"maybe\"",
+        "routes.a.worker.memory = \"1GiB\"",
+        "did you mean source.region?",
+        "routes.a.destination.sse = \"rot13\"",
+    ] {
+        assert!(found[0].contains(part), "{part} is missing in\n{}", found[0]);
+    }
+    assert!(found[1].contains("1 to 64 letters"), "{}", found[1]);
+}
+
+#[test]
+fn routes_are_no_table_is_a_fault_and_none_come_from_variables() {
+    let (_folder, flags) = file("routes = 3\n");
+    assert!(read(&flags, &[]).unwrap_err().to_string().contains("[routes.NAME]"));
+    let faults = read(&FlagLayer::default(), &[("LONGBOW_ROUTES__A__FROM", "s3://a")]).unwrap_err();
+    assert!(faults.to_string().contains("LONGBOW_ROUTES__A__FROM"), "{faults}");
+}
+
+#[test]
+fn routes_come_from_the_json_of_a_parameter() {
+    let both = [
+        r#"{"photos": {"from": "s3://a", "to": "s3://b", "source": {"region": "x"}}}"#,
+        r#"{"routes": {"photos": {"from": "s3://a", "to": "s3://b", "source": {"region": "x"}}}}"#,
+    ];
+    for text in both {
+        let written = of_json(text, "para").unwrap();
+        let layers = Layers::read(&FlagLayer::default(), &environment(&[]));
+        let read = layers.read_route(&written[0], &environment(&[])).unwrap();
+        assert_eq!((read.from.as_str(), read.settings.source.region.as_deref()), ("s3://a", Some("x")));
+        assert_eq!(layers.origin("source.region"), Origin::Default);
+        assert_eq!(read.layers.origin("source.region"), Origin::Parameter("para".into()));
+    }
+    for wrong in ["", "{", "[]", "3", "{}", r#"{"routes": []}"#, r#"{"a": "b"}"#] {
+        let faults = of_json(wrong, "para").unwrap_err().to_string();
+        assert!(faults.contains("para"), "{wrong}: {faults}");
+    }
+}
+
+#[test]
+fn longbows_own_file_is_a_layer() {
+    let text = include_str!("../../../core/tests/corpus/legacy/config.ini");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s3_migration_cluster_config.ini");
+    std::fs::write(&path, text).unwrap();
+    let mut flags = FlagLayer::default();
+    flags.file(Some(path.clone()));
+    let layers = Layers::read(&flags, &environment(&[]));
+    let settings = resolve(&layers, &environment(&[])).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(settings.cluster.queue.as_deref(), Some("lab-jobs"));
+    assert_eq!(settings.cluster.routes_parameter.as_deref(), Some("s3_migration_bucket_para"));
+    assert_eq!(settings.cluster.key_mapping, Some(longbow_core::routes::KeyMapping::FullKey));
+    assert_eq!(settings.compare, Some(longbow_core::diff::Comparison::Size));
+    assert_eq!(settings.worker.part_size, 5 << 20);
+    // PUT: the stored keys are for the destination (LB-01).
+    assert!(matches!(settings.destination.side.credentials, Credentials::Stored { .. }));
+    assert!(matches!(settings.source.credentials, Credentials::Chain));
+    assert!(layers.notes().iter().any(|note| note.contains("MaxThread")), "{:?}", layers.notes());
+
+    std::fs::write(&path, "[Basic]\nJobType = GET\nssm_parameter_credentials = keys\n").unwrap();
+    let settings = read(&flags, &[]).unwrap();
+    assert!(matches!(&settings.source.credentials, Credentials::Stored { parameter } if parameter == "keys"));
+    std::fs::write(&path, "[Basic]\nJobTyp = GET\n[Debug]\nLocalProfileMode = True\n").unwrap();
+    let faults = read(&flags, &[]).unwrap_err().to_string();
+    assert!(faults.contains("JobTyp") || faults.contains("jobtyp"), "{faults}");
+    assert!(faults.contains("LONGBOW_SOURCE__PROFILE"), "{faults}");
+}
+
+#[test]
+fn who_asks_is_said_once() {
+    let faults = |text: &str| {
+        let (_folder, flags) = file(text);
+        read(&flags, &[]).map(|_| ()).map_err(|f| f.to_string())
+    };
+    let parameter = "[source]\ncredentials_parameter = \"keys\"\n";
+    assert!(faults(&file_text(parameter, "anonymous = true")).unwrap_err().contains("says who asks"));
+    assert!(faults(&file_text("[source]\n", "external_id = \"x\"")).unwrap_err().contains("role"));
+    assert!(faults(&file_text("[destination]\n", "role_arn = \"admin\"")).unwrap_err().contains("role/NAME"));
+    let hook = "[cluster]\nlifecycle_hook = \"drain\"\n";
+    assert!(faults(hook).unwrap_err().contains("auto_scaling_group"));
+    assert!(faults("[cluster]\nsweep_uploads_after = \"5m\"\n").unwrap_err().contains("at least 1h"));
+}
+
+fn file_text(section: &str, line: &str) -> String {
+    format!("{section}{line}\n")
+}

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use longbow_core::diff::Comparison;
 use longbow_core::job::{AttemptsPolicy, WhenBusy};
+use longbow_core::legacy::JobType;
 use longbow_core::object::Encryption;
+use longbow_core::routes::KeyMapping;
 use longbow_core::transfer::MethodPolicy;
+use longbow_worker::RecordPolicy;
 
 /// All settings of a run.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     pub(crate) worker: WorkerSettings,
     pub(crate) cluster: ClusterSettings,
+    /// How much of an object's progress a worker of a cluster writes down.
+    pub(crate) record: RecordPolicy,
     pub(crate) allow_http: bool,
     pub(crate) source: SideSettings,
     pub(crate) destination: DestinationSettings,
@@ -35,6 +40,8 @@ pub(crate) struct SelectionSettings {
     pub(crate) include: Vec<String>,
     pub(crate) exclude: Vec<String>,
     pub(crate) ignore_file: Option<PathBuf>,
+    /// A list of the same kind in Systems Manager.
+    pub(crate) ignore_parameter: Option<String>,
     /// Prefixes are taken as S3 takes them, not as folders.
     pub(crate) raw_prefix: bool,
 }
@@ -67,6 +74,22 @@ pub(crate) struct ClusterSettings {
     pub(crate) propagate_deletes: bool,
     /// For what is in work when a worker has to stop.
     pub(crate) drain_within: Duration,
+    /// Where routes are kept.
+    pub(crate) routes_parameter: Option<String>,
+    /// Where the keys of the other account are kept.
+    pub(crate) credentials_parameter: Option<String>,
+    /// Which side is the other account's.
+    pub(crate) job_type: JobType,
+    /// `None`: as the form of a route has it.
+    pub(crate) key_mapping: Option<KeyMapping>,
+    /// Pages of one listing at once.
+    pub(crate) listing_requests: NonZeroUsize,
+    /// Routes compared at once.
+    pub(crate) routes_at_once: NonZeroUsize,
+    /// The age of an own upload that nobody goes on with. `None`: they are left.
+    pub(crate) sweep_uploads_after: Option<Duration>,
+    pub(crate) auto_scaling_group: Option<String>,
+    pub(crate) lifecycle_hook: Option<String>,
 }
 
 /// How one side's store is reached.
@@ -78,8 +101,17 @@ pub(crate) struct SideSettings {
     /// `None`: by itself for addresses and localhost.
     pub(crate) path_style: Option<bool>,
     pub(crate) credentials: Credentials,
+    /// A role that these credentials assume.
+    pub(crate) role: Option<RoleSettings>,
     pub(crate) requester_pays: bool,
     pub(crate) expected_bucket_owner: Option<String>,
+}
+
+/// A role to assume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RoleSettings {
+    pub(crate) arn: String,
+    pub(crate) external_id: Option<String>,
 }
 
 /// The destination has more to say.
@@ -99,6 +131,8 @@ pub(crate) enum Credentials {
     Anonymous,
     /// A pair of keys of this side alone.
     Keys { id: String, secret: String, token: Option<String> },
+    /// Keys in a parameter of Systems Manager, read again when they change.
+    Stored { parameter: String },
 }
 
 impl fmt::Debug for Credentials {
@@ -107,6 +141,7 @@ impl fmt::Debug for Credentials {
             Self::Chain => "Chain",
             Self::Anonymous => "Anonymous",
             Self::Keys { .. } => "Keys(hidden)",
+            Self::Stored { .. } => "Stored",
         })
     }
 }

@@ -6,19 +6,21 @@ use longbow_core::diff::Decision;
 use longbow_core::job::Report;
 use longbow_core::object::ObjectMeta;
 use longbow_core::port::Observer;
+use longbow_core::routes::RouteName;
 use serde_json::json;
 
 use crate::progress::Voice;
 use crate::report::ReportFile;
 
 pub(super) struct Watch {
+    route: RouteName,
     voice: Voice,
     report: Option<Arc<ReportFile>>,
 }
 
 impl Watch {
-    pub(super) fn new(voice: Voice, report: Option<Arc<ReportFile>>) -> Self {
-        Self { voice, report }
+    pub(super) fn new(route: RouteName, voice: Voice, report: Option<Arc<ReportFile>>) -> Self {
+        Self { route, voice, report }
     }
 }
 
@@ -34,6 +36,7 @@ impl Observer for Watch {
             Decision::Skip(reason) => ("skip", reason.to_string()),
         };
         report.write(&json!({
+            "route": self.route.as_str(),
             "key": source.key,
             "size": source.size,
             "etag": source.etag,

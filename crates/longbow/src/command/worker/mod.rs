@@ -1,24 +1,24 @@
 //! `longbow worker`: carries out the jobs of a queue until it is stopped, or until there are none left.
 
+mod ending;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use longbow_aws::{MAX_VISIBILITY, Notice, NoticeOptions, Notices};
+use longbow_aws::{MAX_VISIBILITY, StateTable};
 use longbow_core::backoff::Backoff;
 use longbow_core::job::AttemptsPolicy;
 use longbow_core::port::Observer;
-use longbow_core::routes::{KeyMapping, NamedRoute, OnRemoval, RouteName, RouteTable, Stores};
-use longbow_worker::{Drain, FleetPorts, RouteOptions, RoutePorts, Stopping, Worker, WorkerOptions};
+use longbow_core::routes::RouteName;
+use longbow_worker::{Drain, FleetPorts, RouteOptions, RoutePorts, Worker, WorkerOptions};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::cluster::{self, Services};
-use super::route::{Asked, Sides};
-use super::{Surrounding, new_transfer, route};
+use super::fleet::{self, Fleet, OpenRoute};
+use super::{Surrounding, new_transfer};
 use crate::amounts::{bytes, count};
-use crate::backend::{self, Use};
+use crate::backend::Use;
 use crate::cli::WorkerArgs;
 use crate::exit::{CommandError, Exit};
 use crate::memory_limit;
@@ -27,24 +27,18 @@ use crate::report::ReportFile;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::watch::Watch;
+use ending::Ending;
 
 /// Looks in a row that find an idle queue before a batch is over: its counts are approximate.
 const LOOKS: u32 = 3;
 
-/// How often EC2 is asked for notices, as it recommends.
-const NOTICES: Duration = Duration::from_secs(5);
-
-/// Spot instances are gone two minutes after the notice.
-const SPOT: Duration = Duration::from_secs(100);
-
 /// Runs the command.
 pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit, CommandError> {
-    let asked = route::read(&args.source, &args.destination, args, around)?;
-    cluster::only_buckets(&asked.route)?;
     let voice =
         Voice::new(VoiceOptions { json: args.output.json, quiet: args.output.quiet }, around.screen.clone());
     let began = Instant::now();
-    let services = Services::open(&asked.settings.cluster).await?;
+    let Fleet { settings, services, routes, notes } = fleet::configure(&args.routes, args, around).await?;
+    notes.iter().for_each(|note| voice.notice(note));
     let queue = services.queue().await?;
     if queue.dead_letter_url().is_none() {
         return Err(CommandError::Usage(format!(
@@ -54,51 +48,32 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
         )));
     }
     let table = services.checked_table().await?;
-    let sides = route::open(&asked, Use::Write).await?;
+    let open = Fleet::open(routes, Use::Write).await?;
+    let table_of_routes = fleet::table(&open)?;
+    table_of_routes.warnings().iter().for_each(|warning| voice.notice(warning));
     let report = args.output.report.as_deref().map(ReportFile::create).transpose()?.map(Arc::new);
-    let watch =
-        Arc::new(Watch::new(asked.route.clone(), asked.comparison, voice.clone(), report.clone(), false));
+    let watch = Arc::new(Watch::of_jobs(voice.clone(), report.clone()));
     let told = voice.clone();
     let shutdown = Shutdown::watch(move |text| told.notice(text))?;
-    voice.chatter(&format!(
-        "Works on {} for {} → {}",
-        queue.url(),
-        asked.route.source,
-        asked.route.destination
-    ));
-
-    let table_of_routes = routes(&asked, &sides)?;
-    let name = route_name();
-    let own = RoutePorts {
-        source: Arc::clone(&sides.source.store),
-        destination: Arc::clone(&sides.destination.store),
-        state: Arc::new(cluster::state(&table, &asked.route, &sides)),
-        options: RouteOptions::default(),
-    };
+    for OpenRoute { name, asked, .. } in &open {
+        let (from, to) = (&asked.route.source, &asked.route.destination);
+        voice.chatter(&format!("Works on {} for {name}: {from} → {to}", queue.url()));
+    }
     let ports = FleetPorts {
         queue: Arc::new(queue),
         clock: services.clock.clone(),
         observer: Arc::clone(&watch) as Arc<dyn Observer>,
     };
-    let options = options(&asked.settings, args.exit_when_empty);
-    let worker = Worker::for_routes(ports, table_of_routes, HashMap::from([(name, own)]), options)
+    let options = options(&settings, args.exit_when_empty);
+    let worker = Worker::for_routes(ports, table_of_routes, own_ports(&open, &table), options)
         .map_err(|fault| CommandError::Usage(fault.to_string()))?;
-    let notices = Notices::new(&NoticeOptions::from_environment(NOTICES))
-        .map_err(|e| cluster::at_start("the metadata service", &e))?;
     let drain = Drain::new();
-    let watching = tokio::spawn(begin_drain(
-        drain.clone(),
-        shutdown.stop(),
-        notices,
-        asked.settings.cluster.drain_within,
-        voice.clone(),
-    ));
+    let ending = Ending::watch(&settings.cluster, &drain, shutdown.stop(), voice.clone())?;
     let reader = Arc::clone(&watch);
     let ticker = Ticker::start(&voice, move || reader.reading(), report.clone());
     let worked = worker.serve(&drain).await;
-    watching.abort();
     drop(ticker);
-    let mut troubles = Vec::new();
+    let mut troubles: Vec<String> = ending.told(services.session()).await.into_iter().collect();
     if let Some(Err(fault)) = report.as_ref().map(|report| report.finish()) {
         troubles.push(fault);
     }
@@ -141,49 +116,19 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
     Ok(exit)
 }
 
-/// A signal or a notice of EC2 ends the worker.
-async fn begin_drain(
-    drain: Drain,
-    stop: CancellationToken,
-    mut notices: Notices,
-    within: Duration,
-    voice: Voice,
-) {
-    let (why, within) = tokio::select! {
-        () = stop.cancelled() => (Stopping::Signal, within),
-        notice = notices.next() => match notice {
-            // The instance is gone two minutes after the notice.
-            Notice::SpotInterruption { .. } => (Stopping::SpotInterruption, within.min(SPOT)),
-            Notice::Rebalance => (Stopping::Rebalance, within),
-            Notice::Terminating => (Stopping::Terminating, within),
+/// Each route with its stores, its records and what it does otherwise than the others.
+fn own_ports(open: &[OpenRoute], table: &StateTable) -> HashMap<RouteName, RoutePorts> {
+    let own = |route: &OpenRoute| RoutePorts {
+        source: Arc::clone(&route.sides.source.store),
+        destination: Arc::clone(&route.sides.destination.store),
+        state: Arc::new(route.state(table)),
+        options: RouteOptions {
+            method: Some(route.asked.settings.method),
+            tags: Some(route.asked.settings.tags),
+            ..RouteOptions::default()
         },
     };
-    if why != Stopping::Signal {
-        voice.notice(&format!("{why}: handing back what is not finished within {} s", within.as_secs()));
-    }
-    drain.begin(why, Some(within));
-}
-
-/// The one route of this worker; events of its source make copies, too.
-fn routes(asked: &Asked, sides: &Sides) -> Result<RouteTable, CommandError> {
-    let mut named = NamedRoute::new(route_name(), asked.route.clone(), KeyMapping::Relative);
-    named.stores =
-        Stores { source: sides.source.place.clone(), destination: sides.destination.place.clone() };
-    if backend::is_same_store(&sides.source, &sides.destination) {
-        named.stores.destination = named.stores.source.clone();
-    }
-    named.selection = asked.selection.clone();
-    if asked.settings.cluster.propagate_deletes {
-        named.on_removal = OnRemoval::Propagate;
-    }
-    RouteTable::new(vec![named]).map_err(|faults| {
-        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        CommandError::Refused(texts.join("; "))
-    })
-}
-
-fn route_name() -> RouteName {
-    RouteName::of_pair(0)
+    open.iter().map(|route| (route.name.clone(), own(route))).collect()
 }
 
 fn options(settings: &Settings, exit_when_empty: bool) -> WorkerOptions {
@@ -205,6 +150,7 @@ fn options(settings: &Settings, exit_when_empty: bool) -> WorkerOptions {
         memory_bytes: memory_limit::budget(worker.memory_bytes),
         method: settings.method,
         tags: settings.tags,
+        record: settings.record,
         exit_when_empty: if exit_when_empty { NonZeroU32::new(LOOKS) } else { None },
         transfer: new_transfer(),
         ..fleet

@@ -1,0 +1,151 @@
+//! `longbow jobsender`: compares every route once, and enqueues a job for each object to copy. Made for cron.
+//!
+//! Safe to start twice: it holds a lock while it runs, and refuses while the last batch is unfinished. Safe to kill: the
+//! next run goes on where this one was.
+
+mod tell;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longbow_aws::StateTable;
+use longbow_core::job::TransferId;
+use longbow_core::port::LockError;
+use longbow_core::port::{ObjectStore, Observer};
+use longbow_jobsender::cluster::{
+    CheckpointPlan, ClusterJobsender, Input, LockPlan, NoRecord, RouteTask, RunOptions, SendOptions,
+    StartError,
+};
+
+use super::fleet::{self, Fleet, OpenRoute};
+use super::{Surrounding, new_transfer};
+use crate::backend::Use;
+use crate::cli::JobsenderArgs;
+use crate::exit::{CommandError, Exit};
+use crate::progress::{Voice, VoiceOptions};
+use crate::report::ReportFile;
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+
+/// How long the lock outlives a jobsender that was killed.
+const LOCK: Duration = Duration::from_secs(60);
+
+/// Between two checkpoints of a route: what a killed run compares again at most.
+const CHECKPOINT: Duration = Duration::from_secs(10);
+
+/// An older comparison begins anew: too much may have changed behind it.
+const OLDEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Runs the command.
+pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Exit, CommandError> {
+    let voice =
+        Voice::new(VoiceOptions { json: args.output.json, quiet: args.output.quiet }, around.screen.clone());
+    let Fleet { settings, services, routes, notes } = fleet::configure(&args.routes, args, around).await?;
+    notes.iter().for_each(|note| voice.notice(note));
+    if settings.delete {
+        return Err(CommandError::Usage(
+            "a jobsender removes by --propagate-deletes, once all jobs are sent: take --delete (sync.delete) away".to_owned(),
+        ));
+    }
+    let queue = Arc::new(services.queue().await?);
+    let table = services.checked_table().await?;
+    // All routes, though some may not be wanted now: whether something may be removed depends on all of them.
+    let open = Fleet::open(routes, Use::Write).await?;
+    let table_of_routes = fleet::table(&open)?;
+    table_of_routes.warnings().iter().for_each(|warning| voice.notice(warning));
+    let report = args.output.report.as_deref().map(ReportFile::create).transpose()?.map(Arc::new);
+    let told = voice.clone();
+    let shutdown = Shutdown::watch(move |text| told.notice(text))?;
+
+    let transfer = new_transfer();
+    let wanted = |route: &&OpenRoute| {
+        args.routes.only.is_empty() || args.routes.only.iter().any(|name| route.name.as_str() == name)
+    };
+    let mut tasks = Vec::new();
+    for route in open.iter().filter(wanted) {
+        let OpenRoute { name, asked, .. } = route;
+        voice.chatter(&format!(
+            "Compares {name}, {}, by {}: {}",
+            route.text(),
+            asked.comparison,
+            asked.because
+        ));
+        tasks.push(task(route, &table, &voice, report.as_ref()));
+    }
+    let jobsender = ClusterJobsender {
+        queue: queue.clone(),
+        clock: services.clock.clone(),
+        lock: Some(LockPlan {
+            lock: Arc::new(table.clone()),
+            name: format!("jobsender {}", queue.url()),
+            holder: holder(),
+            time: LOCK,
+        }),
+        checkpoints: Some(CheckpointPlan {
+            store: Arc::new(table.checkpoints(queue.url())),
+            every: CHECKPOINT,
+            oldest: OLDEST,
+        }),
+    };
+    let options = options(&settings, transfer.clone(), args.dry_run);
+    let ran = jobsender.run(&table_of_routes, tasks, options, shutdown.stop()).await;
+    let mut troubles = Vec::new();
+    if let Some(Err(fault)) = report.as_ref().map(|report| report.finish()) {
+        troubles.push(fault);
+    }
+    let run = ran.map_err(not_begun)?;
+    let exit = match shutdown.signal() {
+        Some(signal) => Exit::Stopped(signal),
+        None if run.is_success() && troubles.is_empty() => Exit::Done,
+        None if tell::is_refused(&run) => Exit::Refused,
+        None => Exit::Failed,
+    };
+    tell::all(&voice, &run, &troubles, &transfer, exit, args.dry_run);
+    Ok(exit)
+}
+
+fn task(route: &OpenRoute, table: &StateTable, voice: &Voice, report: Option<&Arc<ReportFile>>) -> RouteTask {
+    let settings = &route.asked.settings;
+    let watch = watch::Watch::new(route.name.clone(), voice.clone(), report.cloned());
+    RouteTask {
+        route: route.named(),
+        source: Arc::clone(&route.sides.source.store) as Arc<dyn ObjectStore>,
+        destination: Arc::clone(&route.sides.destination.store) as Arc<dyn ObjectStore>,
+        state: Arc::new(route.state(table)),
+        input: Input::Listings(route.asked.comparison),
+        removals: settings.cluster.propagate_deletes.then_some(settings.max_delete),
+        record: Arc::new(NoRecord),
+        observer: Arc::new(watch) as Arc<dyn Observer>,
+    }
+}
+
+fn options(settings: &Settings, transfer: TransferId, dry_run: bool) -> RunOptions {
+    RunOptions {
+        transfer,
+        when_busy: settings.cluster.when_busy,
+        send: SendOptions::default(),
+        requests: settings.cluster.listing_requests.get(),
+        routes_at_once: settings.cluster.routes_at_once.get(),
+        spill: settings.state_dir.join(format!("jobsender-{}", std::process::id())),
+        dry_run,
+    }
+}
+
+fn not_begun(error: StartError) -> CommandError {
+    match &error {
+        StartError::Busy(_) => CommandError::Refused(format!("{error} (--when-busy append adds to it)")),
+        StartError::Lock(LockError::Held { .. }) => {
+            CommandError::Refused(format!("another jobsender works for this queue: {error}"))
+        }
+        StartError::Lock(LockError::Backend(_)) | StartError::Queue(_) => {
+            CommandError::Failed(error.to_string())
+        }
+    }
+}
+
+/// Who we are, for others to read.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), std::process::id())
+}
