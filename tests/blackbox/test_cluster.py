@@ -21,21 +21,27 @@ class Cluster:
     """A queue with its dead-letter queue, and the name of a table."""
 
     def __init__(self, store):
-        config = Config(retries={"total_max_attempts": 3}, parameter_validation=False)
         self.url = store.url
-        self.sqs, self.dynamodb = (
-            boto3.client(
-                name, endpoint_url=store.url, region_name="us-east-1", aws_access_key_id=store.access_key,
-                aws_secret_access_key=store.secret_key, config=config,
-            )
-            for name in ("sqs", "dynamodb")
-        )  # fmt: skip
-        name = f"jobs-{uuid.uuid4().hex[:10]}"
+        self.sqs, self.dynamodb = (self.client(store, name) for name in ("sqs", "dynamodb"))
+        name = f"jobs-{self.unique()}"
         self.table = f"state-{name}"
         self.dead = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=self.dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "24"})
         self.queue = self.sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": policy})["QueueUrl"]
+
+    @staticmethod
+    def client(store, name):
+        """A client of one of the store's services."""
+        return boto3.client(
+            name, endpoint_url=store.url, region_name="us-east-1", aws_access_key_id=store.access_key,
+            aws_secret_access_key=store.secret_key,
+            config=Config(retries={"total_max_attempts": 3}, parameter_validation=False),
+        )  # fmt: skip
+
+    @staticmethod
+    def unique():
+        return uuid.uuid4().hex[:10]
 
     @property
     def environment(self):
@@ -75,6 +81,12 @@ class Cluster:
         """All items of the table."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
         return [item for page in pages for item in page["Items"]]
+
+    def free_locks(self):
+        """What time does: locks come to their end."""
+        for item in self.items():
+            if item["pk"]["S"].startswith("l#"):
+                self.dynamodb.put_item(TableName=self.table, Item={**item, "until": {"N": "0"}})
 
     def records(self):
         """Subject → state of every object that is remembered."""
@@ -168,7 +180,7 @@ def test_a_second_jobsender_is_refused_while_one_runs(longbow, cluster, source, 
     try:
         if first.process.poll() is None and not sum(cluster.depth()):
             second = longbow("jobsender", *sides, expect=4)
-            assert "another jobsender works on this route" in second.err
+            assert "another jobsender works for this queue" in second.err
     finally:
         first.signal(signal.SIGCONT)
     assert longbow.judge(first.wait(), 0).summary["jobs_sent"] == 1500

@@ -10,7 +10,7 @@ use crate::settings::FlagLayer;
 #[command(next_help_heading = "Copying")]
 pub(crate) struct CopyArgs {
     /// How objects are compared; by default the strongest that the two sides allow from listings alone
-    #[arg(long, value_name = "HOW", value_parser = Hinted(&["auto", "size", "size-mtime", "etag", "checksum"]))]
+    #[arg(long, value_name = "HOW", value_parser = Hinted(&["auto", "size", "size-mtime", "etag", "checksum", "version"]))]
     compare: Option<String>,
     /// Removes what only the destination has, after the copies; never from an incomplete listing
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",

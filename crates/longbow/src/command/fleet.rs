@@ -79,6 +79,9 @@ pub(super) async fn configure(
             let pairs = read_pairs(text, mapping, settings.selection.raw_prefix).map_err(|wrong| {
                 Faults(wrong.iter().map(|fault| of_parameter(name, &fault.to_string())).collect())
             })?;
+            if pairs.routes.is_empty() {
+                faults.0.push(of_parameter(name, "the list of bucket pairs is empty: give one pair at least"));
+            }
             notes.extend(pairs.notes);
             for named in pairs.routes {
                 let asked = route::judge(settings.clone(), &layers, named.route, Faults::default())?;

@@ -60,6 +60,23 @@ pub(crate) fn read(
     }
 }
 
+/// The same for one machine, which has no records of a fleet to compare with.
+pub(crate) fn read_alone(
+    source: &str,
+    destination: &str,
+    flags: &impl Flags,
+    around: &Surrounding,
+) -> Result<Asked, CommandError> {
+    let asked = read(source, destination, flags, around)?;
+    if asked.comparison == Comparison::Version {
+        return Err(CommandError::Usage(
+            "by version only a jobsender compares, with what its fleet has copied: take another --compare (sync.compare)"
+                .to_owned(),
+        ));
+    }
+    Ok(asked)
+}
+
 /// The two locations of a route, each with the name of what it was written as. An error leaves the source, if that is one.
 pub(crate) fn between(
     source: (&'static str, &str),

@@ -357,7 +357,7 @@ fn who_asks_is_said_once() {
     assert!(faults(&file_text("[destination]\n", "role_arn = \"admin\"")).unwrap_err().contains("role/NAME"));
     let hook = "[cluster]\nlifecycle_hook = \"drain\"\n";
     assert!(faults(hook).unwrap_err().contains("auto_scaling_group"));
-    assert!(faults("[cluster]\nsweep_uploads_after = \"5m\"\n").unwrap_err().contains("at least 1h"));
+    assert!(faults("[cluster]\nsweep_uploads_after = \"5m\"\n").unwrap_err().contains("at least 12h"));
 }
 
 fn file_text(section: &str, line: &str) -> String {

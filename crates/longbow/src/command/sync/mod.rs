@@ -27,7 +27,7 @@ use crate::watch::Watch;
 
 /// Runs the command.
 pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, CommandError> {
-    let asked = route::read(&args.source, &args.destination, args, around)?;
+    let asked = route::read_alone(&args.source, &args.destination, args, around)?;
     let options = VoiceOptions { json: args.output.json, quiet: args.output.quiet };
     let voice = Voice::new(options, around.screen.clone());
     if args.dry_run {

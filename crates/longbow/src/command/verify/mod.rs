@@ -28,7 +28,7 @@ use walk::{Listener, Walk};
 
 /// Runs the command.
 pub(crate) async fn run(args: &VerifyArgs, around: &Surrounding) -> Result<Exit, CommandError> {
-    let asked = route::read(&args.source, &args.destination, args, around)?;
+    let asked = route::read_alone(&args.source, &args.destination, args, around)?;
     let options = VoiceOptions { json: args.output.json, quiet: args.output.quiet };
     let voice = Voice::new(options, around.screen.clone());
     let began = Instant::now();

@@ -151,6 +151,7 @@ fn options(settings: &Settings, exit_when_empty: bool) -> WorkerOptions {
         method: settings.method,
         tags: settings.tags,
         record: settings.record,
+        sweep_uploads: settings.cluster.sweep_uploads_after,
         exit_when_empty: if exit_when_empty { NonZeroU32::new(LOOKS) } else { None },
         transfer: new_transfer(),
         ..fleet

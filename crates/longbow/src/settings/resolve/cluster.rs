@@ -53,8 +53,8 @@ impl Judge<'_> {
             sweep_uploads_after: self.take("cluster.sweep_uploads_after", &raw.sweep_uploads_after, |t| {
                 match duration(t)? {
                     time if time.is_zero() => Ok(None),
-                    time if time.as_secs() >= 3600 => Ok(Some(time)),
-                    _ => Err("give at least 1h, or 0s for never: a younger upload may be in work".to_owned()),
+                    time if time >= longbow_worker::LEAST_AGE => Ok(Some(time)),
+                    _ => Err("give at least 12h, or 0s for never: a younger upload may be in work".to_owned()),
                 }
             }),
             auto_scaling_group: self.text("cluster.auto_scaling_group", &raw.auto_scaling_group),

@@ -75,7 +75,7 @@ impl Judge<'_> {
             ("size-mtime", Some(Comparison::SizeMtime)),
             ("etag", Some(Comparison::Etag)),
             ("checksum", Some(Comparison::Checksum)),
-            // ("version", Some(Comparison::Version)),
+            ("version", Some(Comparison::Version)),
         ];
         let methods = [
             ("auto", MethodPolicy::Auto),
