@@ -12,6 +12,7 @@ mod drain;
 mod executor;
 mod fleet;
 mod inspect;
+mod janitor;
 mod lease;
 mod node;
 mod options;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub use digest::{DigestOptions, DigestService, DigestStream, Wanted};
 pub use drain::{Drain, Stopping};
 pub use fleet::{FleetFault, FleetPorts, RouteOptions, RoutePorts};
+pub use janitor::{LEAST_AGE, SweepError, SweepReport, sweep_uploads};
 pub use options::{RecordPolicy, WorkerOptions};
 pub use permits::{PermitOptions, Permits};
 
@@ -120,7 +122,10 @@ impl Worker {
     /// When the queue cannot be reached at all in the beginning; when it fails later, it is waited for. A worker of one
     /// route on one machine: as [`Worker::run`].
     pub async fn serve(&self, drain: &Drain) -> Result<WorkerSummary, BackendError> {
-        let end = poller::run(&self.node, CancellationToken::new(), drain).await?;
+        let end = tokio::select! {
+            end = poller::run(&self.node, CancellationToken::new(), drain) => end?,
+            never = janitor::keep(&self.node, drain.token()) => match never {},
+        };
         Ok(self.node.counts.summary(end))
     }
 }

@@ -56,6 +56,9 @@ pub struct WorkerOptions {
     pub longest_hold: Option<Duration>,
     /// [`Worker::serve`] ends when the queue was found idle so many times in a row with nothing in work here.
     pub exit_when_empty: Option<NonZeroU32>,
+    /// A fleet's worker aborts uploads of its own routes that nobody has worked on for so long, at least
+    /// [`crate::LEAST_AGE`]: it looks within an hour after the start and every day. `None`: never.
+    pub sweep_uploads: Option<Duration>,
     /// How much of an object's progress is written to the state store.
     pub record: RecordPolicy,
     /// The run that reports belong to.
@@ -80,6 +83,7 @@ impl Default for WorkerOptions {
             slow_when_denied: None,
             longest_hold: None,
             exit_when_empty: None,
+            sweep_uploads: None,
             record: RecordPolicy::Progress,
             transfer: TransferId(String::new()),
         }
@@ -99,6 +103,7 @@ impl WorkerOptions {
             receive_wait: Duration::from_secs(1),
             slow_when_denied: Some(Duration::from_secs(60)),
             longest_hold: Some(Duration::from_secs(11 * 3600)),
+            sweep_uploads: Some(Duration::from_secs(24 * 3600)),
             ..Self::default()
         }
     }

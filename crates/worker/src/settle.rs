@@ -111,6 +111,8 @@ pub(crate) async fn forget_upload(shared: &Shared, claimed: &Claimed) -> Result<
     if let Err(error) = shared.ports.destination.abort_upload(&claimed.job.destination, &upload.upload).await
     {
         tracing::warn!(key = %claimed.job.destination, %error, "an upload that is not needed any more could not be aborted");
+        // Its parts stay remembered: by them the janitor knows whose it is.
+        return Ok(());
     }
     shared.ports.state.forget_parts(&claimed.subject, &upload.upload).await
 }
@@ -254,7 +256,7 @@ pub(crate) fn blank(shared: &Shared, claimed: &Claimed, started: Duration) -> Re
 }
 
 /// A number in 0..1 to spread retries: from the hasher's random keys, which differ in every call.
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
     f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)

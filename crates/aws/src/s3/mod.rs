@@ -19,8 +19,8 @@ use longbow_core::failure::StoreError;
 use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
-    ListedUpload, MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits,
-    UploadId, WriteCondition, Written,
+    MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits, UploadId,
+    UploadsMarker, UploadsPage, WriteCondition, Written,
 };
 use longbow_core::transfer::PartPlan;
 
@@ -250,8 +250,12 @@ impl MultipartStore for S3Store {
         self.parts(key, upload).await
     }
 
-    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
-        self.uploads(prefix).await
+    async fn uploads_page(
+        &self,
+        prefix: &Prefix,
+        page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError> {
+        self.uploads(prefix, page).await
     }
 
     async fn complete_upload(

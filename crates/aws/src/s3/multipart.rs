@@ -8,7 +8,9 @@ use aws_sdk_s3::types::{
 };
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{Checksums, ObjectKey, Prefix, Timestamp};
-use longbow_core::port::{CompleteRequest, CreateRequest, ListedPart, ListedUpload, UploadId, Written};
+use longbow_core::port::{
+    CompleteRequest, CreateRequest, ListedPart, ListedUpload, UploadId, UploadsMarker, UploadsPage, Written,
+};
 
 use super::head::check_key;
 use super::list::decode;
@@ -115,54 +117,56 @@ impl S3Store {
         }
     }
 
-    pub(super) async fn uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
+    pub(super) async fn uploads(
+        &self,
+        prefix: &Prefix,
+        page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError> {
         let about = self.about(Call::ListMultipartUploads, None);
         let incomplete = |text: &str| about.fault(StoreErrorKind::Transient, text);
         // SeaweedFS says that it encodes the keys here, and does not: ask those only who are known to.
         let encoding = self.traits.amazon.then_some(EncodingType::Url);
+        let answer = self
+            .clients
+            .quick
+            .list_multipart_uploads()
+            .bucket(&*self.bucket)
+            .set_prefix(Some(prefix.as_str().to_owned()).filter(|p| !p.is_empty()))
+            .set_key_marker(page.map(|marker| marker.key.as_str().to_owned()))
+            .set_upload_id_marker(page.and_then(|marker| Some(marker.upload.as_ref()?.0.clone())))
+            .set_encoding_type(encoding.clone())
+            .set_request_payer(self.payer.clone())
+            .set_expected_bucket_owner(self.owner.clone())
+            .send()
+            .await
+            .map_err(|error| translate(&about, error))?;
+        let encoded = encoding.is_some() && answer.encoding_type == encoding;
+        let key_of = |text: String| {
+            if encoded { decode(text).map_err(|why| incomplete(&why)) } else { Ok(ObjectKey::new(text)) }
+        };
         let mut uploads = Vec::new();
-        let mut marker: (Option<String>, Option<String>) = (None, None);
-        loop {
-            let answer = self
-                .clients
-                .quick
-                .list_multipart_uploads()
-                .bucket(&*self.bucket)
-                .set_prefix(Some(prefix.as_str().to_owned()).filter(|p| !p.is_empty()))
-                .set_key_marker(marker.0.clone())
-                .set_upload_id_marker(marker.1.clone())
-                .set_encoding_type(encoding.clone())
-                .set_request_payer(self.payer.clone())
-                .set_expected_bucket_owner(self.owner.clone())
-                .send()
-                .await
-                .map_err(|error| translate(&about, error))?;
-            let encoded = encoding.is_some() && answer.encoding_type == encoding;
-            let key_of = |text: String| {
-                if encoded { decode(text).map_err(|why| incomplete(&why)) } else { Ok(ObjectKey::new(text)) }
+        for upload in answer.uploads.unwrap_or_default() {
+            let (Some(key), Some(id)) = (upload.key, upload.upload_id) else {
+                return Err(incomplete("a listed upload lacks its key or name"));
             };
-            for upload in answer.uploads.unwrap_or_default() {
-                let (Some(key), Some(id)) = (upload.key, upload.upload_id) else {
-                    return Err(incomplete("a listed upload lacks its key or name"));
-                };
-                let key = key_of(key)?;
-                // Some stores list by the first segment of the prefix only.
-                if key.strip(prefix).is_some() {
-                    let initiated = upload.initiated.as_ref().and_then(timestamp);
-                    uploads.push(ListedUpload { key, upload: UploadId(id), initiated });
-                }
+            let key = key_of(key)?;
+            // Some stores list by the first segment of the prefix only.
+            if key.strip(prefix).is_some() {
+                let initiated = upload.initiated.as_ref().and_then(timestamp);
+                uploads.push(ListedUpload { key, upload: UploadId(id), initiated });
             }
-            if !answer.is_truncated.unwrap_or_default() {
-                return Ok(uploads);
-            }
-            // The marker is a key and comes encoded like the others; it goes out as it is.
-            let next_key = answer.next_key_marker.filter(|k| !k.is_empty()).map(key_of).transpose()?;
-            let next = (next_key.map(|k| k.as_str().to_owned()), answer.next_upload_id_marker);
-            if next.0.is_none() || next == marker {
-                return Err(incomplete("more uploads follow, but not where"));
-            }
-            marker = next;
         }
+        if !answer.is_truncated.unwrap_or_default() {
+            return Ok(UploadsPage { uploads, next: None });
+        }
+        // The marker is a key and comes encoded like the others; it goes out as it is.
+        let key = answer.next_key_marker.filter(|k| !k.is_empty()).map(key_of).transpose()?;
+        let upload = answer.next_upload_id_marker.filter(|id| !id.is_empty()).map(UploadId);
+        let next = key.map(|key| UploadsMarker { key, upload });
+        if next.is_none() || next.as_ref() == page {
+            return Err(incomplete("more uploads follow, but not where"));
+        }
+        Ok(UploadsPage { uploads, next })
     }
 
     pub(super) async fn complete_multipart(

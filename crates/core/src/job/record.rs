@@ -32,6 +32,15 @@ impl UploadRecord {
     pub fn is_intended(&self) -> bool {
         self.upload.0.is_empty()
     }
+
+    /// Whether an upload of the same key that began then is probably the one that was about to begin: it was created
+    /// soon after, by a call that was repeated for a while, on a clock that may be a little behind.
+    pub fn may_have_become(&self, initiated: Timestamp) -> bool {
+        const SKEW: i64 = 5_000;
+        const SOON: i64 = 15 * 60_000;
+        self.is_intended()
+            && self.begun.is_some_and(|begun| begun.plus(-SKEW) <= initiated && initiated <= begun.plus(SOON))
+    }
 }
 
 /// Where an object stands.
@@ -241,6 +250,20 @@ mod tests {
         }
     }
     const NOW: Timestamp = Timestamp(1);
+
+    #[test]
+    fn an_upload_whose_answer_was_lost_is_told_by_when_it_began() {
+        let begun = Timestamp(1_000_000);
+        let intended = UploadRecord::intended(PartPlan::new(100, 50), false, begun);
+        for (after, fits) in [(-5_001, false), (-5_000, true), (0, true), (900_000, true), (900_001, false)] {
+            assert_eq!(intended.may_have_become(begun.plus(after)), fits, "{after}");
+        }
+        assert!(!UploadRecord { begun: None, ..intended.clone() }.may_have_become(begun));
+        assert!(
+            !UploadRecord { upload: UploadId("u".into()), ..intended }.may_have_become(begun),
+            "it is known"
+        );
+    }
 
     #[test]
     fn a_failed_attempt_keeps_its_upload_for_the_same_source_only() {

@@ -17,6 +17,7 @@ pub use clock::Clock;
 pub use job_queue::{Delivery, JobQueue, OutgoingJob, QueueDepth, Receipt, SendReport};
 pub use multipart_store::{
     CompleteRequest, CreateRequest, ListedPart, ListedUpload, MultipartStore, PartRequest, UploadId,
+    UploadsMarker, UploadsPage,
 };
 pub use object_store::{
     BodyStream, ByteRange, CopyRequest, GetRequest, HeadRequest, ListPage, ObjectBody, ObjectStore, PutBody,

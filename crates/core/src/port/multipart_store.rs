@@ -46,8 +46,27 @@ pub trait MultipartStore: ObjectStore {
         plan: &PartPlan,
     ) -> Result<Vec<ListedPart>, StoreError>;
 
-    /// All unfinished uploads of keys under `prefix`.
-    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError>;
+    /// One page of the unfinished uploads of keys under `prefix`, from the start or from where a page ended. Uploads of
+    /// one key stand together.
+    async fn uploads_page(
+        &self,
+        prefix: &Prefix,
+        page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError>;
+
+    /// All unfinished uploads of keys under `prefix`, in memory: for a prefix that has few.
+    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
+        let mut all = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self.uploads_page(prefix, marker.as_ref()).await?;
+            all.extend(page.uploads);
+            marker = page.next;
+            if marker.is_none() {
+                return Ok(all);
+            }
+        }
+    }
 
     /// Makes the parts one object. An error inside a 200 reply is an error.
     async fn complete_upload(
@@ -105,6 +124,24 @@ pub struct ListedUpload {
     pub upload: UploadId,
     /// When it began.
     pub initiated: Option<Timestamp>,
+}
+
+/// One page of unfinished uploads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadsPage {
+    /// The uploads.
+    pub uploads: Vec<ListedUpload>,
+    /// Where the next page starts; `None` after the last.
+    pub next: Option<UploadsMarker>,
+}
+
+/// Where a page of uploads ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadsMarker {
+    /// The last key.
+    pub key: ObjectKey,
+    /// The last upload of it; `None`: all of them.
+    pub upload: Option<UploadId>,
 }
 
 /// What makes the parts one object.

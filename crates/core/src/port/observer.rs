@@ -34,6 +34,8 @@ pub enum Counted {
     QueueFailed(&'static str),
     /// The worker went slow: too many objects in a row were refused.
     Slowed,
+    /// An upload of this route's own that nobody works on any more was aborted.
+    UploadAborted,
 }
 
 /// Watches a run. Calls come from many tasks and must return at once.

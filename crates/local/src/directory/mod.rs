@@ -34,8 +34,8 @@ use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::{ETag, KeyOrder, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
-    ListedUpload, MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits,
-    UploadId, Written,
+    MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits, UploadId,
+    UploadsMarker, UploadsPage, Written,
 };
 use longbow_core::transfer::PartPlan;
 
@@ -203,9 +203,16 @@ impl MultipartStore for Directory {
         multipart::list_parts(tree, uploads, KeyPath::parse(key)?, upload, *plan).await
     }
 
-    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
+    /// The walk is one page: a folder has as many uploads as one run left there.
+    async fn uploads_page(
+        &self,
+        prefix: &Prefix,
+        _page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError> {
         let (store, prefix) = (self.clone(), prefix.clone());
-        blocking(move || multipart::list_uploads(&store.tree, store.order, prefix.as_str())).await
+        let uploads =
+            blocking(move || multipart::list_uploads(&store.tree, store.order, prefix.as_str())).await?;
+        Ok(UploadsPage { uploads, next: None })
     }
 
     async fn complete_upload(

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Prefix};
 use longbow_core::port::{
-    ByteRange, CompleteRequest, CopyRequest, CreateRequest, ListedPart, ListedUpload, MultipartStore,
-    PartRequest, PutBody, UploadId, Written,
+    ByteRange, CompleteRequest, CopyRequest, CreateRequest, ListedPart, MultipartStore, PartRequest, PutBody,
+    UploadId, UploadsMarker, UploadsPage, Written,
 };
 use longbow_core::transfer::PartPlan;
 
@@ -72,13 +72,17 @@ impl MultipartStore for FakeStore {
         Ok(parts.into_iter().map(|(part, _)| part).collect())
     }
 
-    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
+    async fn uploads_page(
+        &self,
+        prefix: &Prefix,
+        page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError> {
         self.pause().await;
         self.act(
             &ObjectKey::from(""),
             Call::ListUploads { prefix: prefix.as_str().to_owned() },
-            |bucket, _| Ok(bucket.list_uploads(prefix.as_str())),
-            |uploads| Reply { size: uploads.len() as u64, ..Reply::default() },
+            |bucket, _| Ok(bucket.uploads_page(prefix.as_str(), page)),
+            |page| Reply { size: page.uploads.len() as u64, ..Reply::default() },
         )
     }
 

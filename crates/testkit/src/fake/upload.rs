@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::{Checksums, ETag, Md5, ObjectKey, Timestamp};
-use longbow_core::port::{ListedPart, ListedUpload, UploadId, WriteCondition, Written};
+use longbow_core::port::{
+    ListedPart, ListedUpload, UploadId, UploadsMarker, UploadsPage, WriteCondition, Written,
+};
 use longbow_core::transfer::{MAX_PARTS, combine_checksums, composite_etag};
 
 use super::bucket::{Arrived, Bucket};
@@ -150,6 +152,25 @@ impl Bucket {
             .collect();
         found.sort_by(|a, b| a.key.cmp(&b.key).then(a.initiated.cmp(&b.initiated)));
         found
+    }
+
+    /// A page of them, by key and then by name, after a marker.
+    pub fn uploads_page(&self, prefix: &str, after: Option<&UploadsMarker>) -> UploadsPage {
+        let mut rest = self.list_uploads(prefix);
+        rest.sort_by(|a, b| (&a.key, &a.upload.0).cmp(&(&b.key, &b.upload.0)));
+        if let Some(UploadsMarker { key, upload }) = after {
+            rest.retain(|found| {
+                let of_key = found.key == *key && upload.as_ref().is_some_and(|last| found.upload.0 > last.0);
+                found.key > *key || of_key
+            });
+        }
+        let more = rest.len() > self.settings.page_size;
+        rest.truncate(self.settings.page_size);
+        let next = rest
+            .last()
+            .filter(|_| more)
+            .map(|last| UploadsMarker { key: last.key.clone(), upload: Some(last.upload.clone()) });
+        UploadsPage { uploads: rest, next }
     }
 
     /// Makes the parts one object.

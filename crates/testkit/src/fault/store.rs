@@ -7,8 +7,8 @@ use longbow_core::failure::StoreError;
 use longbow_core::object::{ETag, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
-    ListedUpload, MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits,
-    UploadId, Written,
+    MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits, UploadId,
+    UploadsMarker, UploadsPage, Written,
 };
 use longbow_core::transfer::PartPlan;
 
@@ -144,9 +144,13 @@ impl MultipartStore for FaultyStore {
         self.faults.call(begun, self.inner.list_parts(key, upload, plan), wrong).await
     }
 
-    async fn list_uploads(&self, prefix: &Prefix) -> Result<Vec<ListedUpload>, StoreError> {
-        let begun = self.faults.begin(&self.name, "list_uploads", prefix.as_str());
-        self.faults.call(begun, self.inner.list_uploads(prefix), |_| ()).await
+    async fn uploads_page(
+        &self,
+        prefix: &Prefix,
+        page: Option<&UploadsMarker>,
+    ) -> Result<UploadsPage, StoreError> {
+        let begun = self.faults.begin(&self.name, "uploads_page", prefix.as_str());
+        self.faults.call(begun, self.inner.uploads_page(prefix, page), |_| ()).await
     }
 
     async fn complete_upload(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
 use longbow_core::job::{CopyMethod, RecordEvent, UploadRecord};
 use longbow_core::object::{Checksums, ObjectHead, Prefix};
-use longbow_core::port::{CompleteRequest, CreateRequest, HeadRequest, UploadId};
+use longbow_core::port::{CompleteRequest, CreateRequest, HeadRequest, ListedUpload, UploadId};
 use longbow_core::transfer::{Part, PartPlan, PartProof, combine_checksums, composite_etag};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -178,15 +178,10 @@ pub(super) async fn abort(shared: &Shared, claimed: &Claimed, upload: &UploadId)
     shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)
 }
 
-/// The store's clock may be so much behind this one, in milliseconds.
-const SKEW: i64 = 5_000;
-
-/// Gives up what an attempt had begun whose answer was lost: uploads of exactly this key, begun since that attempt was
+/// Gives up what an attempt had begun whose answer was lost: uploads of exactly this key, begun when that attempt was
 /// about to. Whoever else uploads to the same key in those moments fights over the object anyway.
 pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
-    let Some(begun) = claimed.record().and_then(|r| r.intended_upload()).and_then(|u| u.begun) else {
-        return;
-    };
+    let Some(intended) = claimed.record().and_then(|r| r.intended_upload()) else { return };
     let (store, key) = (&shared.ports.destination, &claimed.job.destination);
     let listed = match store.list_uploads(&Prefix::raw(key.as_str())).await {
         Ok(listed) => listed,
@@ -195,9 +190,8 @@ pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
             return;
         }
     };
-    for found in
-        listed.into_iter().filter(|u| u.key == *key && u.initiated.is_some_and(|t| t >= begun.plus(-SKEW)))
-    {
+    let ours = |u: &ListedUpload| u.key == *key && u.initiated.is_some_and(|t| intended.may_have_become(t));
+    for found in listed.into_iter().filter(ours) {
         if let Err(error) = store.abort_upload(key, &found.upload).await {
             tracing::warn!(%key, %error, "an upload whose answer was lost could not be aborted");
         }

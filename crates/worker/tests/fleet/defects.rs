@@ -120,7 +120,7 @@ async fn lbb_51_without_the_right_to_list_uploads_parts_are_used_again_all_the_s
     world.send(&created(&world, "k", "01"));
     stopped_after_a_part(&world).await;
     let denied = Fault::Error(StoreErrorKind::Denied);
-    world.faults.add(Rule::new("list_uploads", denied).on("destination").at(Occurrence::Every));
+    world.faults.add(Rule::new("uploads_page", denied).on("destination").at(Occurrence::Every));
     let summary = world.run().await;
     assert!(summary.copied == 1 && summary.parts_reused > 0);
     world.assert_nothing_left();

@@ -4,6 +4,7 @@ mod crashes;
 mod defects;
 mod events;
 mod failing;
+mod leftovers;
 mod messages;
 mod refusals;
 mod removals;

@@ -12,7 +12,8 @@ use longbow_core::routes::{KeyMapping, NamedRoute, OnRemoval, RouteName, RouteTa
 use longbow_testkit::fake::{FakeObserver, FakeQueue, FakeS3, FakeState, FakeStore};
 use longbow_testkit::fault::{Faults, FaultyQueue, FaultyState, FaultyStore};
 use longbow_worker::{
-    DigestOptions, Drain, FleetPorts, RouteOptions, RoutePorts, Worker, WorkerOptions, WorkerSummary,
+    DigestOptions, Drain, FleetPorts, RouteOptions, RoutePorts, Worker, WorkerOptions, WorkerPorts,
+    WorkerSummary,
 };
 
 /// Everything that one test needs. Route `one` goes from `source` to `destination`, route `two` from `source` to
@@ -111,6 +112,20 @@ impl World {
         let shared =
             FleetPorts { queue, clock: Arc::new(self.s3.clock().clone()), observer: self.observer.clone() };
         Worker::for_routes(shared, self.table(), routes, self.options.clone()).expect("a worker")
+    }
+
+    /// What one look of the janitor at route `one` works with.
+    pub(crate) fn ports(&self) -> WorkerPorts {
+        let table = self.table();
+        WorkerPorts {
+            source: FaultyStore::new("source", self.source.clone(), &self.faults),
+            destination: FaultyStore::new("destination", self.destination.clone(), &self.faults),
+            route: table.routes()[0].route.clone(),
+            queue: self.queue.clone(),
+            state: FaultyState::new(self.one.clone(), &self.faults),
+            clock: Arc::new(self.s3.clock().clone()),
+            observer: self.observer.clone(),
+        }
     }
 
     /// Runs a worker until the queue is empty.
