@@ -10,6 +10,7 @@ pub(crate) enum Call {
     HeadBucket,
     CreateBucket,
     ListObjects,
+    ListObjectVersions,
     HeadObject,
     GetObject,
     PutObject,
@@ -32,6 +33,7 @@ impl Call {
             Self::HeadBucket => "HeadBucket",
             Self::CreateBucket => "CreateBucket",
             Self::ListObjects => "ListObjectsV2",
+            Self::ListObjectVersions => "ListObjectVersions",
             Self::HeadObject => "HeadObject",
             Self::GetObject => "GetObject",
             Self::PutObject => "PutObject",
@@ -52,6 +54,7 @@ impl Call {
     pub(crate) fn right(self) -> &'static str {
         match self {
             Self::HeadBucket | Self::ListObjects => "s3:ListBucket",
+            Self::ListObjectVersions => "s3:ListBucketVersions",
             Self::CreateBucket => "s3:CreateBucket",
             Self::HeadObject | Self::GetObject => "s3:GetObject",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject on the source or s3:PutObject here",
@@ -89,7 +92,14 @@ impl Call {
 
     /// Whether 404 without a code means the bucket.
     pub(crate) fn is_about_bucket(self) -> bool {
-        matches!(self, Self::HeadBucket | Self::CreateBucket | Self::ListObjects | Self::ListMultipartUploads)
+        matches!(
+            self,
+            Self::HeadBucket
+                | Self::CreateBucket
+                | Self::ListObjects
+                | Self::ListObjectVersions
+                | Self::ListMultipartUploads
+        )
     }
 
     /// Whether 404 without a code means the upload.

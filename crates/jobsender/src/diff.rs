@@ -9,10 +9,11 @@ use longbow_core::diff::{Comparison, CopyReason, Decision, Pair, SkipReason, com
 use longbow_core::failure::{BackendError, StoreError, StoreErrorKind};
 use longbow_core::job::{CopyJob, Observation, SourceVersion, TransferId};
 use longbow_core::object::{ObjectKey, ObjectMeta, Prefix};
-use longbow_core::port::{Observer, Side, StateStore};
+use longbow_core::port::{Observer, Side, StateStore, Stored};
 use longbow_core::route::Route;
 use tokio_util::sync::CancellationToken;
 
+use crate::copied::CopiedRecords;
 use crate::deletion::Extras;
 use crate::failure::JobsenderError;
 use crate::outlet::Outlet;
@@ -39,6 +40,8 @@ pub(crate) struct Decider<O> {
     pub(crate) extras: Option<Extras>,
     pub(crate) decisions: Decisions,
     pub(crate) doubtful: Vec<(ObjectMeta, ObjectMeta)>,
+    /// Read along with the walk, where each pair needs its record; else records are looked up for pairs in doubt.
+    pub(crate) copied: Option<CopiedRecords>,
     /// Pairs in doubt were left undecided because of the stop.
     pub(crate) undecided: bool,
     /// The last pair that came.
@@ -82,14 +85,9 @@ impl<O: Outlet> Decider<O> {
         }
         let doubtful = std::mem::take(&mut self.doubtful);
         let subjects: Vec<ObjectKey> = doubtful.iter().map(|(source, _)| self.subject(source)).collect();
-        let state = &self.state;
-        let records = match patience::persist(&self.stop, || state.load_many(subjects.clone())).await {
-            Ok(records) => records,
-            Err(_) if self.stop.is_cancelled() => {
-                self.undecided = true;
-                return Ok(());
-            }
-            Err(error) => return Err(JobsenderError::State(error)),
+        let Some(records) = self.records(&subjects).await? else {
+            self.undecided = true;
+            return Ok(());
         };
         if records.len() != doubtful.len() {
             let text = format!("{} records were asked for and {} came", doubtful.len(), records.len());
@@ -102,6 +100,22 @@ impl<O: Outlet> Decider<O> {
         }
         self.upto = self.seen.clone();
         Ok(())
+    }
+
+    /// The records of subjects, in the order asked; `None` when stopped.
+    async fn records(
+        &mut self,
+        subjects: &[ObjectKey],
+    ) -> Result<Option<Vec<Option<Stored>>>, JobsenderError> {
+        if let Some(copied) = &mut self.copied {
+            return copied.of(subjects, &self.stop).await;
+        }
+        let state = &self.state;
+        match patience::persist(&self.stop, || state.load_many(subjects.to_vec())).await {
+            Ok(records) => Ok(Some(records)),
+            Err(_) if self.stop.is_cancelled() => Ok(None),
+            Err(error) => Err(JobsenderError::State(error)),
+        }
     }
 
     /// Tells the outlet how far everything is decided.
@@ -161,7 +175,7 @@ impl<O: Outlet> Decider<O> {
             object: SourceVersion {
                 size: source.size,
                 etag: source.etag.clone(),
-                version: None,
+                version: source.version.clone(),
                 modified: source.modified,
             },
             // Seen before the source is read: the write is conditional on it. An object without a tag was seen,
@@ -209,6 +223,9 @@ impl<O: Outlet> PairSink for Decider<O> {
     async fn restart(&mut self) -> Result<(), JobsenderError> {
         self.decisions = Decisions::default();
         self.doubtful.clear();
+        if let Some(copied) = &mut self.copied {
+            copied.restart();
+        }
         (self.seen, self.upto) = (None, None);
         if let Some(extras) = &mut self.extras {
             extras.begin().await?;

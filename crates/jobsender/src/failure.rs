@@ -29,6 +29,9 @@ pub enum JobsenderError {
         /// The last fault.
         source: StoreError,
     },
+    /// The comparison does not fit the two sides.
+    #[error("nothing was compared: {0}")]
+    Unfit(String),
     /// The queue failed.
     #[error("jobs could not be queued: {0}. Jobs sent so far stand; run the same command again to go on")]
     Queue(#[source] BackendError),

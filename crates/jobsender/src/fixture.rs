@@ -38,6 +38,7 @@ pub(crate) fn entry(key: &str, etag: &str) -> ObjectMeta {
         etag: Some(ETag::new(etag)),
         modified: Some(Timestamp(1_000)),
         storage_class: None,
+        version: None,
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod batch;
 pub mod cluster;
+mod copied;
 mod deletion;
 mod diff;
 mod failure;
@@ -99,6 +100,28 @@ pub struct Jobsender {
     pub extra: Option<Arc<dyn ExtraSink>>,
 }
 
+/// Refuses a comparison that the source cannot take part in, before anything is listed.
+pub(crate) fn refuse_unfit(comparison: Comparison, source: &dyn ObjectStore) -> Result<(), JobsenderError> {
+    let traits = source.traits();
+    if comparison == Comparison::Version && traits.folder {
+        let text = format!(
+            "the source {} is a folder and keeps no versions; compare by size-mtime or checksum",
+            traits.name
+        );
+        return Err(JobsenderError::Unfit(text));
+    }
+    Ok(())
+}
+
+/// The records that a comparison reads along with the listings.
+pub(crate) fn copied_records(
+    comparison: Comparison,
+    state: &Arc<dyn StateStore>,
+    after: Option<&str>,
+) -> Option<copied::CopiedRecords> {
+    (comparison == Comparison::Version).then(|| copied::CopiedRecords::new(state.clone(), after))
+}
+
 impl Jobsender {
     /// Compares both sides once, from the first name to the last, and sends a job for each object to copy.
     ///
@@ -127,6 +150,7 @@ impl Jobsender {
         let dispatcher = (!options.dry_run).then(|| {
             batch::Dispatcher::new(self.queue.clone(), options.batch, options.max_waiting, stop.clone())
         });
+        refuse_unfit(options.comparison, self.source.as_ref())?;
         let mut extras = options.find_extra.then(|| deletion::Extras::new(self.extra.clone()));
         if let Some(extras) = &mut extras {
             extras.begin().await?;
@@ -144,11 +168,14 @@ impl Jobsender {
             extras,
             decisions: Decisions::default(),
             doubtful: Vec::new(),
+            copied: copied_records(options.comparison, &self.state, None),
             undecided: false,
             seen: None,
             upto: None,
         };
-        let listed = compare_sides(&sides, &stop, &mut decider).await?;
+        let versions = options.comparison == Comparison::Version;
+        let plan = pairs::WalkPlan { versions, ..pairs::WalkPlan::default() };
+        let listed = pairs::compare_planned(&sides, &stop, &mut decider, plan).await?;
         decider.finish().await?;
         let dropped = decider.outlet.as_ref().is_some_and(batch::Dispatcher::dropped);
         Ok(JobsenderSummary {

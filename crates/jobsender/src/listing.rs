@@ -65,6 +65,8 @@ pub(crate) struct SideSource {
     pub(crate) prefix: Prefix,
     /// The key that it begins after, for stores in byte order.
     pub(crate) after: Option<ObjectKey>,
+    /// Ask for versions: what is listed without them costs less.
+    pub(crate) versions: bool,
 }
 
 /// How it is listed.
@@ -200,10 +202,15 @@ impl Pages {
 
     /// One page, asked for again from the same token while the fault may pass.
     async fn fetch(&self) -> Result<ListPage, JobsenderError> {
-        let SideSource { store, prefix, after, .. } = &self.source;
+        let SideSource { store, prefix, after, versions, .. } = &self.source;
+        let (after, token) = (after.as_ref(), self.token.as_deref());
         let mut attempts = 1;
         loop {
-            let error = match store.list_from(prefix, after.as_ref(), self.token.as_deref()).await {
+            let page = match versions {
+                true => store.list_versions(prefix, after, token).await,
+                false => store.list_from(prefix, after, token).await,
+            };
+            let error = match page {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };

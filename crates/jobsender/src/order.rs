@@ -108,6 +108,12 @@ pub(crate) fn choose(source: &SideOrder, destination: &SideOrder) -> Walk {
     Walk { order, sort_source: !source.allows(order), sort_destination: !destination.allows(order) }
 }
 
+/// The walk in byte order, whatever it costs.
+pub(crate) fn in_bytes(source: &SideOrder, destination: &SideOrder) -> Walk {
+    let order = KeyOrder::Bytes;
+    Walk { order, sort_source: !source.allows(order), sort_destination: !destination.allows(order) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

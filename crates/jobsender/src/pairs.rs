@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{JobsenderError, side_name};
 use crate::listing::{Item, Listing, SideSource, WalkError, Way};
-use crate::order::{SideOrder, Walk, choose};
+use crate::order::{SideOrder, Walk, choose, in_bytes};
 use crate::sort;
 use crate::summary::{SHOWN_NAMES, SidesSummary};
 
@@ -98,13 +98,15 @@ pub(crate) struct WalkPlan {
     /// The name after which the comparison begins. Only where both stores promise byte order, and void as soon as one
     /// of them breaks it.
     pub(crate) after: Option<String>,
+    /// The source is listed by versions, and both sides are walked in byte order, as records are kept.
+    pub(crate) versions: bool,
     /// Requests at once for each listing whose store promises byte order.
     pub(crate) requests: usize,
 }
 
 impl Default for WalkPlan {
     fn default() -> Self {
-        Self { run_bytes: sort::RUN_BYTES, after: None, requests: 1 }
+        Self { run_bytes: sort::RUN_BYTES, after: None, versions: false, requests: 1 }
     }
 }
 
@@ -119,7 +121,10 @@ pub(crate) async fn compare_planned(
     let mut destination = SideOrder::new(sides.destination.traits().order, sides.destination_order);
     let mut told = Vec::new();
     loop {
-        let walk = choose(&source, &destination);
+        let walk = match plan.versions {
+            true => in_bytes(&source, &destination),
+            false => choose(&source, &destination),
+        };
         for text in notices(sides, walk, &source, &destination) {
             if !told.contains(&text) {
                 sides.observer.notice(&text);
@@ -211,7 +216,8 @@ impl Cursor {
         };
         let length = prefix.as_str().len();
         let after = plan.after.as_ref().map(|name| prefix.join(name));
-        let source = SideSource { side, store: store.clone(), prefix, after };
+        let versions = plan.versions && side == Side::Source;
+        let source = SideSource { side, store: store.clone(), prefix, after, versions };
         let listing = Listing::start(source, way, plan.requests, stop.clone());
         Self { listing, chunk: Vec::new().into_iter(), prefix: length, listed: 0, ended: false }
     }

@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Timestamp};
+use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Timestamp, VersionId};
 
 const BLOCK: usize = 64 * 1024;
 /// No block is larger: the longest entry holds a key and a tag of some kilobytes.
@@ -18,6 +18,7 @@ const MOST: usize = 16 * 1024 * 1024;
 const HAS_ETAG: u8 = 1;
 const HAS_MODIFIED: u8 = 2;
 const HAS_CLASS: u8 = 4;
+const HAS_VERSION: u8 = 8;
 
 /// A finished run.
 #[derive(Debug)]
@@ -164,6 +165,7 @@ fn encode(entry: &ObjectMeta, out: &mut Vec<u8>) {
         (HAS_ETAG, entry.etag.is_some()),
         (HAS_MODIFIED, entry.modified.is_some()),
         (HAS_CLASS, entry.storage_class.is_some()),
+        (HAS_VERSION, entry.version.is_some()),
     ] {
         if present {
             flags |= flag;
@@ -181,11 +183,14 @@ fn encode(entry: &ObjectMeta, out: &mut Vec<u8>) {
     if let Some(class) = &entry.storage_class {
         put_text(out, class);
     }
+    if let Some(VersionId(version)) = &entry.version {
+        put_text(out, version);
+    }
 }
 
 fn decode(rest: &mut &[u8]) -> Option<ObjectMeta> {
     let flags = take(rest, 1)?[0];
-    if flags & !(HAS_ETAG | HAS_MODIFIED | HAS_CLASS) != 0 {
+    if flags & !(HAS_ETAG | HAS_MODIFIED | HAS_CLASS | HAS_VERSION) != 0 {
         return None;
     }
     let key = ObjectKey::new(take_text(rest)?);
@@ -197,7 +202,8 @@ fn decode(rest: &mut &[u8]) -> Option<ObjectMeta> {
         None
     };
     let storage_class = if flags & HAS_CLASS != 0 { Some(take_text(rest)?.into()) } else { None };
-    Some(ObjectMeta { key, size, etag, modified, storage_class })
+    let version = if flags & HAS_VERSION != 0 { Some(VersionId(take_text(rest)?.to_owned())) } else { None };
+    Some(ObjectMeta { key, size, etag, modified, storage_class, version })
 }
 
 fn put_number(out: &mut Vec<u8>, mut number: u64) {
@@ -263,6 +269,7 @@ mod tests {
             etag: Some(ETag::new("d41d8cd98f00b204e9800998ecf8427e")),
             modified: None,
             storage_class: None,
+            version: None,
         };
         (0..count).map(entry).collect()
     }
@@ -307,6 +314,7 @@ mod tests {
             etag in proptest::option::of("[a-z0-9-]{0,40}"),
             modified in proptest::option::of(any::<i64>()),
             class in proptest::option::of(any::<String>()),
+            version in proptest::option::of(any::<String>()),
         ) {
             let entry = ObjectMeta {
                 key: key.into(),
@@ -314,6 +322,7 @@ mod tests {
                 etag: etag.map(|e| ETag::new(&e)),
                 modified: modified.map(Timestamp),
                 storage_class: class.map(Into::into),
+                version: version.map(VersionId),
             };
             let mut bytes = Vec::new();
             encode(&entry, &mut bytes);

@@ -54,7 +54,8 @@ impl Sorter {
     pub(crate) fn add(&mut self, entries: Vec<ObjectMeta>) -> bool {
         for entry in entries {
             let etag = entry.etag.as_ref().map_or(0, |e| e.as_str().len());
-            self.bytes += ENTRY_BYTES + entry.key.as_str().len() + etag;
+            let version = entry.version.as_ref().map_or(0, |v| v.0.len());
+            self.bytes += ENTRY_BYTES + entry.key.as_str().len() + etag + version;
             self.entries.push(entry);
         }
         self.bytes >= self.run_bytes
@@ -225,7 +226,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn entry(key: &str, size: u64) -> ObjectMeta {
-        ObjectMeta { key: key.into(), size, etag: None, modified: None, storage_class: None }
+        ObjectMeta { key: key.into(), size, etag: None, modified: None, storage_class: None, version: None }
     }
 
     fn sorted(entries: Vec<ObjectMeta>, order: KeyOrder, run_bytes: usize) -> (Vec<ObjectMeta>, bool) {

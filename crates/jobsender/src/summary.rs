@@ -41,6 +41,8 @@ pub struct Decisions {
     pub newer: Tally,
     /// To copy: tags differ.
     pub etag_differs: Tally,
+    /// To copy: the version is not the one that was copied.
+    pub version_differs: Tally,
     /// The worker compares checksums first.
     pub inspect: Tally,
     /// Skipped: equal.
@@ -59,6 +61,7 @@ impl Decisions {
             Decision::Copy(CopyReason::SizeDiffers) => &mut self.size_differs,
             Decision::Copy(CopyReason::Newer) => &mut self.newer,
             Decision::Copy(CopyReason::EtagDiffers) => &mut self.etag_differs,
+            Decision::Copy(CopyReason::VersionDiffers) => &mut self.version_differs,
             Decision::Copy(CopyReason::Inspect) => &mut self.inspect,
             Decision::Skip(SkipReason::Same) => &mut self.same,
             Decision::Skip(SkipReason::Recorded) => &mut self.recorded,
@@ -74,6 +77,7 @@ impl Decisions {
             Decision::Copy(CopyReason::SizeDiffers) => self.size_differs,
             Decision::Copy(CopyReason::Newer) => self.newer,
             Decision::Copy(CopyReason::EtagDiffers) => self.etag_differs,
+            Decision::Copy(CopyReason::VersionDiffers) => self.version_differs,
             Decision::Copy(CopyReason::Inspect) => self.inspect,
             Decision::Skip(SkipReason::Same) => self.same,
             Decision::Skip(SkipReason::Recorded) => self.recorded,
@@ -83,9 +87,15 @@ impl Decisions {
 
     /// All that get a job.
     pub fn to_copy(&self) -> Tally {
-        [self.missing, self.size_differs, self.newer, self.etag_differs, self.inspect]
-            .into_iter()
-            .fold(Tally::default(), Tally::plus)
+        let by_reason = [
+            self.missing,
+            self.size_differs,
+            self.newer,
+            self.etag_differs,
+            self.version_differs,
+            self.inspect,
+        ];
+        by_reason.into_iter().fold(Tally::default(), Tally::plus)
     }
 
     /// All that are left as they are, the excluded ones included.

@@ -7,15 +7,19 @@ mod row;
 mod tests;
 
 use async_trait::async_trait;
+use futures_util::{TryStreamExt as _, stream};
 use longbow_core::failure::BackendError;
 use longbow_core::job::ObjectRecord;
 use longbow_core::object::ObjectKey;
-use longbow_core::port::{StateStore, Stored, SwapError, UploadId};
+use longbow_core::port::{RecordStream, StateStore, Stored, SwapError, UploadId};
 use longbow_core::transfer::PartProof;
 use rusqlite::OptionalExtension as _;
 
 use crate::columns;
 use crate::database::{Database, Group};
+
+/// Records that are read together, in order.
+const RECORDS: usize = 500;
 
 /// The records in a state file. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -62,6 +66,38 @@ fn load(group: &Group<'_>, subject: &ObjectKey) -> rusqlite::Result<Option<Store
     select.query_row([subject.as_str()], row::read).optional()
 }
 
+type Place = (Database, Option<ObjectKey>, bool);
+
+/// The records of some subjects after a place, and the place after them; `None` at the end.
+async fn next_records(place: Place) -> Result<Option<(Vec<(ObjectKey, Stored)>, Place)>, BackendError> {
+    let (database, after, ended) = place;
+    if ended {
+        return Ok(None);
+    }
+    let from = after.clone();
+    let page = database
+        .read(move |group| {
+            // The primary key is compared byte by byte, also where it holds NUL.
+            let sql = "SELECT subject FROM object WHERE ?1 IS NULL OR subject > ?1 ORDER BY subject LIMIT ?2";
+            let mut select = group.connection.prepare_cached(sql)?;
+            let from = from.as_ref().map(ObjectKey::as_str);
+            let subjects = select
+                .query_map((from, RECORDS), |row| Ok(ObjectKey::from(row.get_ref(0)?.as_str()?)))?
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut page = Vec::with_capacity(subjects.len());
+            for subject in subjects {
+                if let Some(stored) = load(group, &subject)? {
+                    page.push((subject, stored));
+                }
+            }
+            Ok(page)
+        })
+        .await?;
+    let ended = page.len() < RECORDS;
+    let after = page.last().map(|(subject, _)| subject.clone()).or(after);
+    Ok(Some((page, (database, after, ended))))
+}
+
 /// The new version, or `None` if somebody was faster.
 fn swap(
     group: &Group<'_>,
@@ -85,6 +121,11 @@ impl StateStore for SqliteState {
 
     async fn load_many(&self, subjects: Vec<ObjectKey>) -> Result<Vec<Option<Stored>>, BackendError> {
         self.database.read(move |group| subjects.iter().map(|subject| load(group, subject)).collect()).await
+    }
+
+    fn records_after(&self, after: Option<&ObjectKey>) -> Option<RecordStream> {
+        let pages = stream::try_unfold((self.database.clone(), after.cloned(), false), next_records);
+        Some(Box::pin(pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten()))
     }
 
     async fn swap(

@@ -120,7 +120,9 @@ impl Watch {
             (SkipReason::Recorded, _) => Some(Proof::Recorded),
             (SkipReason::Same, Comparison::Size) => Some(Proof::Size),
             (SkipReason::Same, Comparison::SizeMtime) => Some(Proof::SizeAndTime),
-            (SkipReason::Same, Comparison::Etag | Comparison::Checksum) => Some(Proof::ETag),
+            (SkipReason::Same, Comparison::Etag | Comparison::Checksum | Comparison::Version) => {
+                Some(Proof::ETag)
+            }
         };
         Some(Report {
             key: source.key.clone(),
@@ -224,7 +226,14 @@ mod tests {
     }
 
     fn meta(key: &str) -> ObjectMeta {
-        ObjectMeta { key: key.into(), size: 10, etag: None, modified: None, storage_class: None }
+        ObjectMeta {
+            key: key.into(),
+            size: 10,
+            etag: None,
+            modified: None,
+            storage_class: None,
+            version: None,
+        }
     }
 
     #[test]

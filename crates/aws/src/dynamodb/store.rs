@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use longbow_core::failure::BackendError;
 use longbow_core::job::ObjectRecord;
 use longbow_core::object::ObjectKey;
-use longbow_core::port::{StateStore, Stored, SwapError, UploadId};
+use longbow_core::port::{RecordStream, StateStore, Stored, SwapError, UploadId};
 use longbow_core::route::Route;
 use longbow_core::transfer::PartProof;
 
@@ -81,6 +81,11 @@ impl StateStore for DynamoState {
             }
         }
         Ok(found)
+    }
+
+    fn records_after(&self, after: Option<&ObjectKey>) -> Option<RecordStream> {
+        let records = self.in_order(after);
+        Some(Box::pin(records.map_ok(|recorded| (recorded.subject, recorded.stored))))
     }
 
     async fn swap(

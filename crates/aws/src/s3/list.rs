@@ -6,7 +6,7 @@
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
-use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp, decode_percent};
+use longbow_core::object::{ETag, ObjectKey, ObjectMeta, Prefix, Timestamp, VersionId, decode_percent};
 use longbow_core::port::ListPage;
 
 use super::S3Store;
@@ -37,6 +37,7 @@ pub(crate) struct Listed {
     pub(crate) etag: Option<ETag>,
     pub(crate) modified: Option<Timestamp>,
     pub(crate) storage_class: Option<Box<str>>,
+    pub(crate) version: Option<VersionId>,
 }
 
 impl From<ListObjectsV2Output> for Page {
@@ -58,6 +59,7 @@ impl From<Object> for Listed {
             etag: etag(entry.e_tag.as_deref()),
             modified: entry.last_modified.as_ref().and_then(timestamp),
             storage_class: class.map(Into::into),
+            version: None,
             key: entry.key,
         }
     }
@@ -158,8 +160,8 @@ fn read_entry(
         return Err(unreadable(&text));
     }
     let size = entry.size.ok_or_else(|| unreadable(&format!("the page gives no size for {key}")))?;
-    let Listed { etag, modified, storage_class, .. } = entry;
-    Ok(ObjectMeta { size, etag, modified, storage_class, key })
+    let Listed { etag, modified, storage_class, version, .. } = entry;
+    Ok(ObjectMeta { size, etag, modified, storage_class, key, version })
 }
 
 /// Undoes `encoding-type=url` once: `%XX` is a byte, `+` a space (a plus arrives as `%2B`).

@@ -9,6 +9,7 @@ mod multipart;
 mod naming;
 mod put;
 mod tags;
+mod versions;
 
 use std::sync::Arc;
 
@@ -187,6 +188,15 @@ impl ObjectStore for S3Store {
             Some(after) => list::begins_after(found, after),
             None => Ok(found),
         }
+    }
+
+    async fn list_versions(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        self.versions_page(prefix, after, page).await
     }
 
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{ObjectRecord, RecordState, SourceVersion};
-use crate::object::{ETag, ETagKind, ObjectMeta};
+use crate::object::{ETag, ETagKind, ObjectMeta, Timestamp};
 
 /// How two objects of one name are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub enum Comparison {
     /// By size and tag, and where tags cannot tell by stored checksums (a HEAD on both sides) or, for a folder,
     /// by reading the file.
     Checksum,
+    /// By size and version: the source, listed by versions, has the version that the record says was copied. For stores
+    /// with versions, and where records are kept in order.
+    Version,
 }
 
 impl fmt::Display for Comparison {
@@ -29,6 +32,7 @@ impl fmt::Display for Comparison {
             Self::SizeMtime => "size-mtime",
             Self::Etag => "etag",
             Self::Checksum => "checksum",
+            Self::Version => "version",
         })
     }
 }
@@ -50,6 +54,8 @@ pub enum CopyReason {
     Newer,
     /// The tags differ, and no record says that they should.
     EtagDiffers,
+    /// The source has another version than the one that was copied, or none was, or its copy was changed since.
+    VersionDiffers,
     /// Listings cannot tell: the worker compares checksums first.
     Inspect,
 }
@@ -61,6 +67,7 @@ impl fmt::Display for CopyReason {
             Self::SizeDiffers => "size differs",
             Self::Newer => "modification time differs",
             Self::EtagDiffers => "etag differs",
+            Self::VersionDiffers => "version is not the one that was copied",
             Self::Inspect => "to be compared by checksum",
         })
     }
@@ -113,7 +120,7 @@ pub struct Pair<'a> {
 /// | comparison | equal sizes and … | decision |
 /// |---|---|---|
 /// | any | sizes differ | copy: size differs |
-/// | any but size | the record says: this source tag (and time) became this destination tag | skip: recorded |
+/// | any but size, version | the record says: this source tag (and time) became this destination tag | skip: recorded |
 /// | size | – | skip: same |
 /// | size-mtime, to a folder | times equal to the second | skip: same |
 /// | size-mtime, to a folder | times differ | copy: newer |
@@ -122,6 +129,10 @@ pub struct Pair<'a> {
 /// | etag, checksum | digest tags equal | skip: same |
 /// | etag | tags differ or are no digests | copy: etag differs |
 /// | checksum | tags differ or are no digests | inspect |
+/// | version | the source has no version (written without versioning) | as by etag |
+/// | version | copied, this version, to what the destination has now | skip: recorded |
+/// | version | copied without a version known; tag and time are the source's now; to what the destination has now | skip: recorded |
+/// | version | anything else: no record, not copied to its end, another version, another destination tag | copy: version differs |
 ///
 /// Equal tags count only where they are digests: two stores may give one opaque tag to different bytes.
 pub fn compare(comparison: Comparison, pair: Pair<'_>) -> Decision {
@@ -132,13 +143,19 @@ pub fn compare(comparison: Comparison, pair: Pair<'_>) -> Decision {
     if comparison == Comparison::Size {
         return Decision::Skip(SkipReason::Same);
     }
+    if comparison == Comparison::Version && source.version.is_some() {
+        return match record.is_some_and(|r| is_recorded_version(r, source, destination)) {
+            true => Decision::Skip(SkipReason::Recorded),
+            false => Decision::Copy(CopyReason::VersionDiffers),
+        };
+    }
     if record.is_some_and(|r| is_recorded(r, source, destination)) {
         return Decision::Skip(SkipReason::Recorded);
     }
     match comparison {
         Comparison::Size => Decision::Skip(SkipReason::Same),
         Comparison::SizeMtime => by_time(source, destination),
-        Comparison::Etag => match tags_agree(source, destination) {
+        Comparison::Etag | Comparison::Version => match tags_agree(source, destination) {
             true => Decision::Skip(SkipReason::Same),
             false => Decision::Copy(CopyReason::EtagDiffers),
         },
@@ -152,7 +169,32 @@ pub fn compare(comparison: Comparison, pair: Pair<'_>) -> Decision {
 /// Whether a record would decide about this pair: so that only pairs in doubt cost a look-up.
 pub fn needs_record(comparison: Comparison, source: &ObjectMeta, destination: &ObjectMeta) -> bool {
     let alone = compare(comparison, Pair { source, destination, record: None });
-    matches!(alone, Decision::Copy(CopyReason::Newer | CopyReason::EtagDiffers | CopyReason::Inspect))
+    use CopyReason::{EtagDiffers, Inspect, Newer, VersionDiffers};
+    matches!(alone, Decision::Copy(Newer | EtagDiffers | VersionDiffers | Inspect))
+}
+
+/// Whether the record says that this version was copied, verified, and to the object that the destination has.
+fn is_recorded_version(record: &ObjectRecord, source: &ObjectMeta, destination: &ObjectMeta) -> bool {
+    let RecordState::Copied { destination_etag, .. } = &record.state else { return false };
+    let same_version = match (&record.source.version, &source.version) {
+        (Some(then), Some(now)) => then == now,
+        // Copied when nobody asked for versions. A newer version of equal bytes has another time.
+        (None, Some(_)) => {
+            let second = |time: Option<Timestamp>| time.map(Timestamp::second);
+            record.source.etag.is_some()
+                && record.source.etag == source.etag
+                && record.source.modified.is_some()
+                && second(record.source.modified) == second(source.modified)
+        }
+        (_, None) => false,
+    };
+    let untouched = match (destination_etag, &destination.etag) {
+        (Some(written), Some(there)) => written == there,
+        // A destination without tags: its size is all that can be seen.
+        (None, None) => true,
+        _ => false,
+    };
+    same_version && record.source.size == source.size && untouched
 }
 
 fn is_recorded(record: &ObjectRecord, source: &ObjectMeta, destination: &ObjectMeta) -> bool {
@@ -187,8 +229,9 @@ fn tags_agree(source: &ObjectMeta, destination: &ObjectMeta) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::FailureClass;
     use crate::job::Proof;
-    use crate::object::{Checksums, Timestamp};
+    use crate::object::{Checksums, VersionId};
 
     const A: &str = "d41d8cd98f00b204e9800998ecf8427e";
     const B: &str = "0cc175b9c0f1b6a831c399e269772661";
@@ -200,6 +243,7 @@ mod tests {
             etag: Some(ETag::new(etag)),
             modified: Some(Timestamp(modified)),
             storage_class: None,
+            version: None,
         }
     }
     fn decide(comparison: Comparison, source: &ObjectMeta, destination: &ObjectMeta) -> Decision {
@@ -254,6 +298,71 @@ mod tests {
         assert_eq!(with(&meta(1, B, 0), &d), copy(CopyReason::EtagDiffers));
         assert_eq!(with(&s, &meta(1, B, 9)), copy(CopyReason::EtagDiffers));
         assert!(!needs_record(Comparison::Etag, &s, &s));
+    }
+
+    /// LB-12, LB-23, LB-59; LBB-15: only a copy that was verified counts.
+    #[test]
+    fn every_row_of_the_comparison_by_version() {
+        const WRITTEN: &str = "written-2";
+        let version = |id: &str| Some(VersionId(id.into()));
+        let source = ObjectMeta { version: version("v2"), ..meta(1, A, 5_400) };
+        let there = meta(1, WRITTEN, 9_000);
+        let copied = RecordState::Copied {
+            destination_etag: Some(ETag::new(WRITTEN)),
+            checksums: Checksums::default(),
+            proof: Proof::Written,
+        };
+        let of = |id: Option<VersionId>, state: &RecordState| ObjectRecord {
+            source: SourceVersion {
+                size: 1,
+                etag: Some(ETag::new(A)),
+                version: id,
+                modified: Some(Timestamp(5_000)),
+            },
+            attempts: 0,
+            updated: Timestamp(0),
+            state: state.clone(),
+            sequencer: None,
+        };
+        let by = |source: &ObjectMeta, destination: &ObjectMeta, record: Option<&ObjectRecord>| {
+            compare(Comparison::Version, Pair { source, destination, record })
+        };
+        let (differs, recorded) = (copy(CopyReason::VersionDiffers), Decision::Skip(SkipReason::Recorded));
+        let this = of(version("v2"), &copied);
+        assert_eq!(by(&source, &there, Some(&this)), recorded);
+        assert_eq!(by(&source, &meta(2, WRITTEN, 0), Some(&this)), copy(CopyReason::SizeDiffers));
+        assert_eq!(by(&source, &meta(1, "other", 0), Some(&this)), differs, "somebody wrote there since");
+        // Nothing is concluded from equal tags: a version may differ in its metadata alone.
+        assert_eq!(by(&source, &meta(1, A, 0), None), differs);
+        assert_eq!(by(&source, &there, Some(&of(version("v1"), &copied))), differs);
+        for class in [FailureClass::Transient, FailureClass::Permanent] {
+            let reason = String::from("r");
+            for unfinished in [
+                RecordState::Waiting { upload: None, class, reason: reason.clone() },
+                RecordState::Failed { class, reason },
+                RecordState::Removed,
+            ] {
+                assert_eq!(by(&source, &there, Some(&of(version("v2"), &unfinished))), differs);
+            }
+        }
+        // Copied when nobody asked for versions.
+        let unnamed = of(None, &copied);
+        assert_eq!(by(&source, &there, Some(&unnamed)), recorded);
+        let later = ObjectMeta { modified: Some(Timestamp(6_000)), ..source.clone() };
+        assert_eq!(by(&later, &there, Some(&unnamed)), differs);
+        let untimed = ObjectMeta { modified: None, ..source.clone() };
+        assert_eq!(by(&untimed, &there, Some(&unnamed)), differs);
+        assert_eq!(
+            by(&ObjectMeta { etag: Some(ETag::new(B)), ..source.clone() }, &there, Some(&unnamed)),
+            differs
+        );
+        assert!(needs_record(Comparison::Version, &source, &there));
+        assert!(needs_record(Comparison::Version, &source, &source));
+        // Written without versioning: by tags (LBB-52).
+        let null = ObjectMeta { version: None, ..source };
+        assert_eq!(by(&null, &meta(1, A, 0), None), SAME);
+        assert_eq!(by(&null, &meta(1, B, 0), None), copy(CopyReason::EtagDiffers));
+        assert_eq!(by(&null, &there, Some(&this)), recorded);
     }
 
     #[test]

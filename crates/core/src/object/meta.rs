@@ -22,6 +22,8 @@ pub struct ObjectMeta {
     pub modified: Option<Timestamp>,
     /// The storage class as text, absent for STANDARD and for folders.
     pub storage_class: Option<Box<str>>,
+    /// The version; only in listings by versions, and absent for what was written without versioning.
+    pub version: Option<VersionId>,
 }
 
 /// What the headers of HEAD and GET say.

@@ -25,4 +25,4 @@ pub use object_store::{
 };
 pub use observer::{Counted, Observer, Side};
 pub use run_lock::{LockError, RunLease, RunLock};
-pub use state_store::{StateStore, Stored, SwapError};
+pub use state_store::{RecordStream, StateStore, Stored, SwapError};

@@ -46,6 +46,23 @@ pub trait ObjectStore: Send + Sync + 'static {
         }
     }
 
+    /// One page of the keys under `prefix` as [`list_from`](Self::list_from) gives it, in byte order and with the version
+    /// of each object. Only what a key has now: older versions and keys whose newest version is a delete marker are left
+    /// out, so a page may be empty and not the last. What was written without versioning has no version.
+    ///
+    /// # Errors
+    /// `Unsupported` by a store without versions.
+    async fn list_versions(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        let _ = (prefix, after, page);
+        let text = format!("{} keeps no versions: compare in another way", self.traits().name);
+        Err(StoreError::new(StoreErrorKind::Unsupported(Feature::Other), text))
+    }
+
     /// The headers of an object. A missing one is `NotFound`.
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError>;
 

@@ -1,6 +1,9 @@
 //! What is remembered about objects between attempts and between runs.
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
+use futures_core::Stream;
 
 use super::UploadId;
 use crate::failure::BackendError;
@@ -16,6 +19,13 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// The records of many objects, in the order asked.
     async fn load_many(&self, subjects: Vec<ObjectKey>) -> Result<Vec<Option<Stored>>, BackendError>;
+
+    /// The records of all subjects after `after`, in byte order, read as they are taken and never held all at once. A page
+    /// that cannot be read is an error and ends the stream: it is never the end. `None` where records are not kept in order.
+    fn records_after(&self, after: Option<&ObjectKey>) -> Option<RecordStream> {
+        let _ = after;
+        None
+    }
 
     /// Replaces the record if its version is still `expected` (`None`: if there is none). Gives the new version.
     async fn swap(
@@ -39,6 +49,9 @@ pub trait StateStore: Send + Sync + 'static {
     /// Forgets the parts of an upload that is completed or aborted.
     async fn forget_parts(&self, subject: &ObjectKey, upload: &UploadId) -> Result<(), BackendError>;
 }
+
+/// Records with their subjects, in byte order of the subjects.
+pub type RecordStream = Pin<Box<dyn Stream<Item = Result<(ObjectKey, Stored), BackendError>> + Send>>;
 
 /// A record with its version.
 #[derive(Debug, Clone, PartialEq, Eq)]

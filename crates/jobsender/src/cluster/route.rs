@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longbow_core::diff::Comparison;
-use longbow_core::failure::{Feature, StoreErrorKind};
-use longbow_core::object::{KeyOrder, ObjectKey};
-use longbow_core::port::{Clock, JobQueue, ObjectStore, Observer, StateStore};
+use longbow_core::failure::{StoreError, StoreErrorKind};
+use longbow_core::object::KeyOrder;
+use longbow_core::port::{Clock, JobQueue, ListPage, ObjectStore, Observer, StateStore};
 use longbow_core::route::Route;
 use longbow_core::routes::{NamedRoute, RouteName};
 
@@ -202,9 +202,10 @@ async fn listings(
     no_removals: Option<String>,
     report: &mut RouteReport,
 ) -> Result<(), JobsenderError> {
+    crate::refuse_unfit(comparison, task.source.as_ref())?;
     let options = &shared.options;
     let about = about(&task.route, comparison);
-    let (after, recorder) = begin(shared, task, &about).await;
+    let (after, recorder) = begin(shared, task, comparison, &about).await;
     report.resumed_after = after.clone();
     let gather = task.removals.map(|most| Arc::new(Gather::new(most)));
     let sink = gather.clone().map(|g| g as Arc<dyn ExtraSink>);
@@ -233,11 +234,13 @@ async fn listings(
         extras: Some(extras),
         decisions: Decisions::default(),
         doubtful: Vec::new(),
+        copied: crate::copied_records(comparison, &task.state, after.as_deref()),
         undecided: false,
         seen: None,
         upto: None,
     };
-    let plan = WalkPlan { after, requests: options.requests.max(1), ..WalkPlan::default() };
+    let versions = comparison == Comparison::Version;
+    let plan = WalkPlan { after, versions, requests: options.requests.max(1), ..WalkPlan::default() };
     let walked = compare_planned(&sides, shared.leave.stop(), &mut decider, plan).await;
     let end = match walked {
         Ok(listed) => {
@@ -298,7 +301,12 @@ async fn removals(
 }
 
 /// Where the comparison begins, and what records how far it comes.
-async fn begin(shared: &Shared, task: &Ends, about: &str) -> (Option<String>, Option<Recorder>) {
+async fn begin(
+    shared: &Shared,
+    task: &Ends,
+    comparison: Comparison,
+    about: &str,
+) -> (Option<String>, Option<Recorder>) {
     let Some(plan) = &shared.checkpoints else { return (None, None) };
     // A comparison that goes on has not seen the names before; and without byte order no name says how far it came.
     let ordered = |store: &Arc<dyn ObjectStore>| store.traits().order == Some(KeyOrder::Bytes);
@@ -312,9 +320,7 @@ async fn begin(shared: &Shared, task: &Ends, about: &str) -> (Option<String>, Op
     let name = &task.route.name;
     let mut resumed = plan.resume(name, about, shared.clock.as_ref(), task.observer.as_ref()).await;
     if let Some(upto) = resumed.as_ref().map(|r| r.upto.clone())
-        && !(can_begin_after(&task.source, task.route.route.source_prefix().join(&upto), task).await
-            && can_begin_after(&task.destination, task.route.route.destination_prefix().join(&upto), task)
-                .await)
+        && !can_begin_after(task, comparison, &upto).await
     {
         resumed = None;
     }
@@ -336,15 +342,19 @@ async fn begin(shared: &Shared, task: &Ends, about: &str) -> (Option<String>, Op
     (resumed.map(|r| r.upto), Some(recorder))
 }
 
-/// Whether a listing of the store can begin after a key. Any other fault is met again, and told, by the listing itself.
-async fn can_begin_after(store: &Arc<dyn ObjectStore>, after: ObjectKey, task: &Ends) -> bool {
-    let prefix = if Arc::ptr_eq(store, &task.source) {
-        task.route.route.source_prefix()
-    } else {
-        task.route.route.destination_prefix()
+/// Whether both listings can begin after a name. Any other fault is met again, and told, by the listings themselves.
+async fn can_begin_after(task: &Ends, comparison: Comparison, name: &str) -> bool {
+    let (from, to) = (task.route.route.source_prefix(), task.route.route.destination_prefix());
+    let after = from.join(name);
+    let source = match comparison {
+        Comparison::Version => task.source.list_versions(&from, Some(&after), None).await,
+        _ => task.source.list_from(&from, Some(&after), None).await,
     };
-    let unsupported = StoreErrorKind::Unsupported(Feature::Other);
-    !matches!(store.list_from(&prefix, Some(&after), None).await, Err(error) if error.kind == unsupported)
+    let destination = task.destination.list_from(&to, Some(&to.join(name)), None).await;
+    let refused = |end: &Result<ListPage, StoreError>| {
+        end.as_ref().is_err_and(|error| matches!(error.kind, StoreErrorKind::Unsupported(_)))
+    };
+    !refused(&source) && !refused(&destination)
 }
 
 /// What is compared and how, in a form that changes with it.

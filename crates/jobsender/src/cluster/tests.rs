@@ -5,3 +5,4 @@ mod removals;
 mod resume;
 mod routes;
 mod scale;
+mod versions;

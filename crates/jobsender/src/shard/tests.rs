@@ -30,7 +30,7 @@ async fn listed(source: SideSource, requests: usize) -> Result<Vec<String>, Stri
 }
 
 fn source(store: Arc<dyn ObjectStore>, prefix: &str) -> SideSource {
-    SideSource { side: Side::Source, store, prefix: Prefix::raw(prefix), after: None }
+    SideSource { side: Side::Source, store, prefix: Prefix::raw(prefix), after: None, versions: false }
 }
 
 fn store(keys: &[String], page: usize) -> (FakeS3, Arc<longbow_testkit::fake::FakeStore>) {

@@ -69,6 +69,7 @@ pub(super) fn page(
                 etag: Some(identity.etag()),
                 modified: Some(identity.modified()),
                 storage_class: None,
+                version: None,
             }),
             Some(Found::Skipped(what)) => page.skipped.push(what),
             None => return Ok(page),

@@ -37,6 +37,8 @@ pub struct Quirks {
     pub atomic_conditions: bool,
     /// Whether `x-amz-website-redirect-location` is kept.
     pub keeps_redirect: bool,
+    /// Whether the store can list by versions. Its bucket need not keep any.
+    pub lists_versions: bool,
     /// Whether headers that ask for one part are answered as S3 documents.
     pub part_numbers: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Quirks {
             conditional_copy: true,
             atomic_conditions: true,
             keeps_redirect: true,
+            lists_versions: true,
             part_numbers: true,
         }
     }
@@ -68,6 +71,7 @@ impl Quirks {
             refuses_small_parts: false,
             conditional_copy: false,
             keeps_redirect: false,
+            lists_versions: false,
             part_numbers: false,
             ..Self::default()
         }

@@ -1,5 +1,6 @@
 //! The contract of [`StateStore`]: records change by compare-and-swap only, parts are remembered by upload.
 
+use futures_util::TryStreamExt as _;
 use longbow_core::failure::FailureClass;
 use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion, UploadRecord};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
@@ -27,6 +28,7 @@ pub fn checks() -> Vec<Check<Store, String>> {
         every_state_survives,
         many_are_loaded_in_the_order_asked,
         odd_subjects_are_kept_apart,
+        records_come_in_byte_order,
         parts_are_remembered_by_upload,
         parts_are_forgotten,
         ten_thousand_parts_fit,
@@ -165,6 +167,47 @@ async fn odd_subjects_are_kept_apart(store: &Store, prefix: &str) -> Verdict {
     for key in &keys {
         let read = store.load(&subject(prefix, key)).await?.map(|stored| stored.record);
         demand!(read == Some(record(key)), "under {key:?} there is {read:?}");
+    }
+    Ok(())
+}
+
+async fn records_come_in_byte_order(store: &Store, prefix: &str) -> Verdict {
+    // More than a page of any store's, and names that other orders would take otherwise.
+    let mut keys: Vec<String> = (0..620).map(|n| format!("ordered/{n:04}")).collect();
+    keys.extend(
+        ["ordered/a", "ordered/a-b", "ordered/a/b", "ordered/A", "ordered/\u{e9}", "ordered/\u{1f3f9}"]
+            .map(String::from),
+    );
+    for some in keys.chunks(20) {
+        let record = record("in order");
+        let swaps = some.iter().map(|name| {
+            let (subject, record) = (subject(prefix, name), record.clone());
+            async move { store.swap(&subject, None, record).await }
+        });
+        futures_util::future::try_join_all(swaps).await?;
+    }
+    keys.sort();
+    let ordered = subject(prefix, "ordered/");
+    for after in
+        [None, Some("ordered/0500"), Some("ordered/a"), Some("ordered/0500z"), Some("ordered/\u{ffff}")]
+    {
+        let from = after.map(|name| subject(prefix, name));
+        let Some(mut records) = store.records_after(from.as_ref()) else {
+            return Err(Violation("the records do not come in order at all".into()));
+        };
+        let (mut found, mut last) = (Vec::new(), from);
+        while let Some((subject, stored)) = records.try_next().await? {
+            let in_order = last.as_ref().is_none_or(|last| last.as_str() < subject.as_str());
+            demand!(in_order, "{subject:?} comes after {last:?}");
+            if subject.as_str().starts_with(ordered.as_str()) {
+                demand!(stored.record == record("in order"), "{subject} has {stored:?}");
+                found.push(subject.as_str()[prefix.len()..].to_owned());
+            }
+            last = Some(subject);
+        }
+        let expected: Vec<&String> =
+            keys.iter().filter(|key| after.is_none_or(|after| key.as_str() > after)).collect();
+        demand!(found.iter().eq(expected), "after {after:?} there are {} records", found.len());
     }
     Ok(())
 }

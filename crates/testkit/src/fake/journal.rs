@@ -56,6 +56,8 @@ impl Reply {
 pub enum Call {
     /// A page of the keys under a prefix.
     List { prefix: String, page: Option<String> },
+    /// A page of the versions of the keys under a prefix.
+    ListVersions { prefix: String, page: Option<String> },
     /// The headers of an object or of one part of it.
     Head { pin: ReadPin, part: Option<u32> },
     /// The bytes of an object.
@@ -91,6 +93,7 @@ impl Call {
     pub fn name(&self) -> &'static str {
         match self {
             Self::List { .. } => "list",
+            Self::ListVersions { .. } => "list_versions",
             Self::Head { .. } => "head",
             Self::Get { .. } => "get",
             Self::Put { .. } => "put",

@@ -29,7 +29,7 @@ pub use content::{Content, ContentStream};
 pub(crate) use copy::CopyChanges;
 pub use digest::{Claims, Digester, Digests};
 pub use journal::{Call, Entry, Reply};
-pub use listing::Page;
+pub use listing::{NO_VERSION, Page, VersionEntry, VersionPage};
 pub use lock::FakeLock;
 pub use object::{NewObject, Object};
 pub use observer::FakeObserver;

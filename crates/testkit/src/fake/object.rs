@@ -68,6 +68,7 @@ impl Object {
             etag: Some(self.etag.clone()),
             modified: Some(self.modified),
             storage_class: self.storage_class.as_deref().map(Box::from),
+            version: None,
         }
     }
 

@@ -1,13 +1,14 @@
 //! A state store in memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use longbow_core::failure::BackendError;
 use longbow_core::job::ObjectRecord;
 use longbow_core::object::ObjectKey;
-use longbow_core::port::{StateStore, Stored, SwapError, UploadId};
+use longbow_core::port::{RecordStream, StateStore, Stored, SwapError, UploadId};
 use longbow_core::transfer::PartProof;
 
 /// Records and part proofs in memory, each record replaced by compare-and-swap.
@@ -70,6 +71,14 @@ impl StateStore for FakeState {
         tokio::task::yield_now().await;
         let tables = self.tables();
         Ok(subjects.iter().map(|subject| tables.records.get(subject).cloned()).collect())
+    }
+
+    fn records_after(&self, after: Option<&ObjectKey>) -> Option<RecordStream> {
+        let tables = self.tables();
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.clone()));
+        let found: Vec<_> =
+            tables.records.range((from, Bound::Unbounded)).map(|(k, s)| (k.clone(), s.clone())).collect();
+        Some(Box::pin(futures_util::stream::iter(found.into_iter().map(Ok))))
     }
 
     async fn swap(

@@ -228,6 +228,29 @@ impl ObjectStore for FakeStore {
         self.list(prefix, from).await
     }
 
+    async fn list_versions(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        self.pause().await;
+        let call = Call::ListVersions { prefix: prefix.as_str().to_owned(), page: page.map(str::to_owned) };
+        let from = match page.and_then(|page| page.split_once('\n')) {
+            Some((version, key)) => Some((key.to_owned(), Some(version.to_owned()))),
+            None => after.map(|key| (key.as_str().to_owned(), None)),
+        };
+        let found = self.act(
+            &ObjectKey::from(""),
+            call,
+            |bucket, _| Ok(bucket.versions(prefix.as_str(), from, usize::MAX)),
+            |page| Reply { size: page.entries.len() as u64, ..Reply::default() },
+        )?;
+        let objects = found.entries.into_iter().filter(|entry| entry.newest).filter_map(|entry| entry.meta);
+        let next = found.next.map(|(key, version)| format!("{version}\n{key}"));
+        Ok(ListPage { objects: objects.collect(), next, skipped: Vec::new() })
+    }
+
     async fn head(
         &self,
         key: &ObjectKey,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use longbow_core::failure::BackendError;
 use longbow_core::job::ObjectRecord;
 use longbow_core::object::ObjectKey;
-use longbow_core::port::{StateStore, Stored, SwapError, UploadId};
+use longbow_core::port::{RecordStream, StateStore, Stored, SwapError, UploadId};
 use longbow_core::transfer::PartProof;
 
 use super::plan::Faults;
@@ -37,6 +38,24 @@ impl StateStore for FaultyState {
     async fn load_many(&self, subjects: Vec<ObjectKey>) -> Result<Vec<Option<Stored>>, BackendError> {
         let begun = self.faults.begin(NAME, "load_many", "");
         self.faults.call(begun, self.inner.load_many(subjects), |_| ()).await
+    }
+
+    /// The opening is a call, and so is each record.
+    fn records_after(&self, after: Option<&ObjectKey>) -> Option<RecordStream> {
+        let records = self.inner.records_after(after)?;
+        let faults = self.faults.clone();
+        let opened = async move {
+            let begun = faults.begin(NAME, "records_after", "");
+            faults.call(begun, std::future::ready(Ok::<_, BackendError>(())), |()| ()).await?;
+            Ok(records.and_then(move |record| {
+                let faults = faults.clone();
+                async move {
+                    let begun = faults.begin(NAME, "record", record.0.as_str());
+                    faults.call(begun, std::future::ready(Ok::<_, BackendError>(record)), |_| ()).await
+                }
+            }))
+        };
+        Some(Box::pin(futures_util::stream::once(opened).try_flatten()))
     }
 
     async fn swap(

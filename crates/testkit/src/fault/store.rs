@@ -62,6 +62,17 @@ impl ObjectStore for FaultyStore {
         self.faults.call(begun, self.inner.list_from(prefix, after, page), lie).await
     }
 
+    async fn list_versions(
+        &self,
+        prefix: &Prefix,
+        after: Option<&ObjectKey>,
+        page: Option<&str>,
+    ) -> Result<ListPage, StoreError> {
+        let begun = self.faults.begin(&self.name, "list_versions", prefix.as_str());
+        let lie = |page: &mut ListPage| page.objects.iter_mut().for_each(|object| lie(&mut object.etag));
+        self.faults.call(begun, self.inner.list_versions(prefix, after, page), lie).await
+    }
+
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError> {
         let begun = self.faults.begin(&self.name, "head", key.as_str());
         self.faults.call(begun, self.inner.head(key, request), |head| lie(&mut head.etag)).await

@@ -14,19 +14,19 @@ use super::convert::{error, etag_out, invalid, number_out, small_out, time_out};
 use crate::fake::{Bucket, Call, FakeS3, Page, Reply};
 
 /// Most entries of a page.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// What `encoding-type=url` leaves as it is; a space becomes `+` as in a form.
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
 
 /// Names as the answer states them.
-struct Names {
+pub(super) struct Names {
     url: bool,
 }
 
 impl Names {
-    fn new(asked: Option<&EncodingType>) -> S3Result<Self> {
+    pub(super) fn new(asked: Option<&EncodingType>) -> S3Result<Self> {
         match asked.map(EncodingType::as_str) {
             None => Ok(Self { url: false }),
             Some(EncodingType::URL) => Ok(Self { url: true }),
@@ -34,7 +34,7 @@ impl Names {
         }
     }
 
-    fn write(&self, name: &str) -> String {
+    pub(super) fn write(&self, name: &str) -> String {
         if self.url { utf8_percent_encode(name, KEPT).to_string().replace(' ', "+") } else { name.to_owned() }
     }
 }

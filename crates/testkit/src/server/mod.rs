@@ -11,6 +11,7 @@ mod reading;
 mod s3;
 mod tagging;
 mod uploads;
+mod versions;
 mod writing;
 
 use std::fmt;

@@ -3,7 +3,7 @@
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
-use super::{listing, reading, tagging, uploads, writing};
+use super::{listing, reading, tagging, uploads, versions, writing};
 use crate::fake::FakeS3;
 
 /// The protocol's view of a fake service.
@@ -40,6 +40,13 @@ impl S3 for FakeServer {
 
     async fn list_objects_v2(&self, request: Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
         listing::list_objects(&self.fake, request)
+    }
+
+    async fn list_object_versions(
+        &self,
+        request: Request<ListObjectVersionsInput>,
+    ) -> Answer<ListObjectVersionsOutput> {
+        versions::list(&self.fake, request)
     }
 
     async fn get_object(&self, request: Request<GetObjectInput>) -> Answer<GetObjectOutput> {

@@ -74,6 +74,7 @@ impl ObjectStore for Made {
             etag: Some(ETag::new(&format!("{n:032x}"))),
             modified: None,
             storage_class: None,
+            version: None,
         };
         let objects = (first..last).filter(|n| !(self.missing)(*n)).map(object).collect();
         Ok(ListPage { objects, next: (last < KEYS).then(|| last.to_string()), skipped: Vec::new() })

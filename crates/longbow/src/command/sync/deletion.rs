@@ -278,6 +278,7 @@ mod tests {
             etag: Some(bucket.put_bytes(key, b"abc")),
             modified: None,
             storage_class: None,
+            version: None,
         });
         gather.add(planned.collect()).await.unwrap();
         let location = |text| Location::parse(text, false).unwrap();

@@ -150,11 +150,12 @@ impl ExtraSink for FirstExtras {
     }
 }
 
-const DECISIONS: [Decision; 8] = [
+const DECISIONS: [Decision; 9] = [
     Decision::Copy(CopyReason::Missing),
     Decision::Copy(CopyReason::SizeDiffers),
     Decision::Copy(CopyReason::Newer),
     Decision::Copy(CopyReason::EtagDiffers),
+    Decision::Copy(CopyReason::VersionDiffers),
     Decision::Copy(CopyReason::Inspect),
     Decision::Skip(SkipReason::Same),
     Decision::Skip(SkipReason::Recorded),

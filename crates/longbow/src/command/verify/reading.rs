@@ -133,6 +133,7 @@ mod tests {
             etag: Some(object.etag.clone()),
             modified: None,
             storage_class: None,
+            version: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod listing;
 mod naming;
 mod reading;
 mod removing;
+mod versions;
 mod writing;
 
 use longbow_core::object::{ObjectAttributes, Tag};
@@ -33,6 +34,7 @@ pub fn checks() -> Vec<Check<Store, Quirks>> {
     all.extend(listing::checks());
     all.extend(naming::checks());
     all.extend(removing::checks());
+    all.extend(versions::checks());
     all
 }
 
