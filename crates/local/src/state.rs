@@ -19,7 +19,7 @@ use crate::columns;
 use crate::database::{Database, Group};
 
 /// Records that are read together, in order.
-const RECORDS: usize = 500;
+const RECORDS: u32 = 500;
 
 /// The records in a state file. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ async fn next_records(place: Place) -> Result<Option<(Vec<(ObjectKey, Stored)>, 
             Ok(page)
         })
         .await?;
-    let ended = page.len() < RECORDS;
+    let ended = page.len() < RECORDS as usize;
     let after = page.last().map(|(subject, _)| subject.clone()).or(after);
     Ok(Some((page, (database, after, ended))))
 }

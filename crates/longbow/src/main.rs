@@ -91,11 +91,11 @@ fn in_runtime(work: impl Future<Output = Result<Exit, CommandError>>) -> Result<
 
 fn verbosity(command: &Command) -> u8 {
     match command {
-        Command::Sync(args) => args.surroundings.verbose,
+        Command::Sync(args) => args.transfer.surroundings.verbose,
         Command::Verify(args) => args.surroundings.verbose,
-        Command::Settings(args) => args.surroundings.verbose,
-        Command::Jobsender(args) => args.surroundings.verbose,
-        Command::Worker(args) => args.surroundings.verbose,
+        Command::Settings(args) => args.transfer.surroundings.verbose,
+        Command::Jobsender(args) => args.transfer.surroundings.verbose,
+        Command::Worker(args) => args.transfer.surroundings.verbose,
         Command::State(args) => args.service().map_or(0, |service| service.surroundings.verbose),
         Command::Dlq(args) => args.letters().service.surroundings.verbose,
         Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } => 0,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::hinted::Hinted;
-use super::{CopyArgs, Flags, OutputArgs, SelectionArgs, SideArgs, Surroundings, examples};
+use super::{Flags, OutputArgs, Surroundings, TransferArgs, examples};
 use crate::settings::FlagLayer;
 
 /// Which queue and which table.
@@ -21,19 +21,28 @@ pub(crate) struct ClusterArgs {
     table: Option<String>,
 }
 
+/// The one route of the command line, or some of those that are configured.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlaceArgs {
+    /// Where objects come from: s3://BUCKET/PREFIX. Without it: the routes of the settings file and of --routes-parameter
+    #[arg(value_name = "SOURCE", requires = "destination")]
+    source: Option<String>,
+    /// Where they go: s3://BUCKET/PREFIX
+    #[arg(value_name = "DESTINATION")]
+    destination: Option<String>,
+}
+
+impl PlaceArgs {
+    /// Both places, if they are given.
+    pub(crate) fn both(&self) -> Option<(&str, &str)> {
+        Some((self.source.as_deref()?, self.destination.as_deref()?))
+    }
+}
+
 /// Which routes, and whose keys.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Routes")]
 pub(crate) struct RouteArgs {
-    /// Where objects come from: s3://BUCKET/PREFIX. Without it: the routes of the settings file and of --routes-parameter
-    #[arg(value_name = "SOURCE", requires = "destination", help_heading = None)]
-    source: Option<String>,
-    /// Where they go: s3://BUCKET/PREFIX
-    #[arg(value_name = "DESTINATION", help_heading = None)]
-    destination: Option<String>,
-    /// Only these of the routes (repeatable)
-    #[arg(long = "route", value_name = "NAME", conflicts_with = "source")]
-    pub(crate) only: Vec<String>,
     /// A parameter of Systems Manager that holds the routes: bucket pairs as Longbow has them, or routes by name
     #[arg(long, value_name = "PARAMETER")]
     routes_parameter: Option<String>,
@@ -46,13 +55,6 @@ pub(crate) struct RouteArgs {
     /// Where objects go below a destination: without the source prefix (relative), or with their whole key (full-key)
     #[arg(long, value_name = "HOW", value_parser = Hinted(&["auto", "relative", "full-key"]))]
     key_mapping: Option<String>,
-}
-
-impl RouteArgs {
-    /// The one route of the command line, if it is given.
-    pub(crate) fn places(&self) -> Option<(&str, &str)> {
-        Some((self.source.as_deref()?, self.destination.as_deref()?))
-    }
 }
 
 impl Flags for RouteArgs {
@@ -78,7 +80,12 @@ impl Flags for ClusterArgs {
 #[derive(Debug, Args)]
 pub(crate) struct JobsenderArgs {
     #[command(flatten)]
-    pub(crate) routes: RouteArgs,
+    pub(crate) places: PlaceArgs,
+    #[command(flatten)]
+    routes: RouteArgs,
+    /// Only these of the configured routes (repeatable)
+    #[arg(long = "route", value_name = "NAME", conflicts_with = "source", help_heading = "Routes")]
+    pub(crate) only: Vec<String>,
     /// What to do while the queue holds an unfinished batch [default: refuse]
     #[arg(long, value_name = "HOW", value_parser = Hinted(&["refuse", "append"]), help_heading = "Cluster")]
     when_busy: Option<String>,
@@ -93,13 +100,7 @@ pub(crate) struct JobsenderArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) copy: CopyArgs,
-    #[command(flatten)]
-    pub(crate) sides: SideArgs,
-    #[command(flatten)]
-    pub(crate) surroundings: Surroundings,
+    pub(crate) transfer: TransferArgs,
 }
 
 impl Flags for JobsenderArgs {
@@ -109,10 +110,7 @@ impl Flags for JobsenderArgs {
         layer.text("cluster.propagate_deletes", "--propagate-deletes", propagate);
         self.routes.write_down(layer);
         self.cluster.write_down(layer);
-        self.selection.write_down(layer);
-        self.copy.write_down(layer);
-        self.sides.write_down(layer);
-        self.surroundings.write_down(layer);
+        self.transfer.write_down(layer);
     }
 }
 
@@ -120,7 +118,9 @@ impl Flags for JobsenderArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
-    pub(crate) routes: RouteArgs,
+    pub(crate) places: PlaceArgs,
+    #[command(flatten)]
+    routes: RouteArgs,
     /// Ends when the queue holds nothing any more, visible or not
     #[arg(long, help_heading = "Cluster")]
     pub(crate) exit_when_empty: bool,
@@ -132,13 +132,7 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) copy: CopyArgs,
-    #[command(flatten)]
-    pub(crate) sides: SideArgs,
-    #[command(flatten)]
-    pub(crate) surroundings: Surroundings,
+    pub(crate) transfer: TransferArgs,
 }
 
 impl Flags for WorkerArgs {
@@ -146,11 +140,8 @@ impl Flags for WorkerArgs {
         let propagate = self.propagate_deletes.then_some("true");
         layer.text("cluster.propagate_deletes", "--propagate-deletes", propagate);
         self.routes.write_down(layer);
-        self.selection.write_down(layer);
         self.cluster.write_down(layer);
-        self.copy.write_down(layer);
-        self.sides.write_down(layer);
-        self.surroundings.write_down(layer);
+        self.transfer.write_down(layer);
     }
 }
 

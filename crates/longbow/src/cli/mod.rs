@@ -15,7 +15,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use cluster::{
-    DlqAction, DlqArgs, JobsenderArgs, LetterArgs, RouteArgs, ServiceArgs, StateAction, StateArgs, WorkerArgs,
+    ClusterArgs, DlqAction, DlqArgs, JobsenderArgs, LetterArgs, PlaceArgs, RouteArgs, ServiceArgs,
+    StateAction, StateArgs, WorkerArgs,
 };
 pub(crate) use copying::CopyArgs;
 pub(crate) use selecting::SelectionArgs;
@@ -103,13 +104,29 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
+    pub(crate) transfer: TransferArgs,
+}
+
+/// The flags of everything that copies.
+#[derive(Debug, Args)]
+pub(crate) struct TransferArgs {
     #[command(flatten)]
-    pub(crate) copy: CopyArgs,
+    selection: SelectionArgs,
     #[command(flatten)]
-    pub(crate) sides: SideArgs,
+    copy: CopyArgs,
+    #[command(flatten)]
+    sides: SideArgs,
     #[command(flatten)]
     pub(crate) surroundings: Surroundings,
+}
+
+impl Flags for TransferArgs {
+    fn write_down(&self, layer: &mut FlagLayer) {
+        self.selection.write_down(layer);
+        self.copy.write_down(layer);
+        self.sides.write_down(layer);
+        self.surroundings.write_down(layer);
+    }
 }
 
 /// Arguments of `longbow verify`.
@@ -144,13 +161,11 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
+    routes: RouteArgs,
     #[command(flatten)]
-    pub(crate) copy: CopyArgs,
+    cluster: ClusterArgs,
     #[command(flatten)]
-    pub(crate) sides: SideArgs,
-    #[command(flatten)]
-    pub(crate) surroundings: Surroundings,
+    pub(crate) transfer: TransferArgs,
 }
 
 /// Arguments of `longbow demo`.
@@ -178,10 +193,7 @@ pub(crate) struct OutputArgs {
 
 impl Flags for SyncArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
-        self.selection.write_down(layer);
-        self.copy.write_down(layer);
-        self.sides.write_down(layer);
-        self.surroundings.write_down(layer);
+        self.transfer.write_down(layer);
     }
 }
 
@@ -197,10 +209,9 @@ impl Flags for VerifyArgs {
 
 impl Flags for SettingsArgs {
     fn write_down(&self, layer: &mut FlagLayer) {
-        self.selection.write_down(layer);
-        self.copy.write_down(layer);
-        self.sides.write_down(layer);
-        self.surroundings.write_down(layer);
+        self.routes.write_down(layer);
+        self.cluster.write_down(layer);
+        self.transfer.write_down(layer);
     }
 }
 

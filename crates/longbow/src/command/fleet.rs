@@ -13,7 +13,7 @@ use super::Surrounding;
 use super::cluster::{self, Services};
 use super::route::{self, Asked, Sides};
 use crate::backend::{self, Use};
-use crate::cli::{Flags, RouteArgs};
+use crate::cli::{Flags, PlaceArgs};
 use crate::exit::CommandError;
 use crate::settings::{Fault, Faults, FlagLayer, Layers, Origin, Settings, WrittenRoute, of_json, resolve};
 
@@ -46,9 +46,10 @@ pub(super) struct OpenRoute {
     pub(super) sides: Sides,
 }
 
-/// Reads all settings and finds all routes.
+/// Reads all settings and finds all routes. `only` are names that must be among them.
 pub(super) async fn configure(
-    routes: &RouteArgs,
+    places: &PlaceArgs,
+    only: &[String],
     flags: &impl Flags,
     around: &Surrounding,
 ) -> Result<Fleet, CommandError> {
@@ -57,7 +58,7 @@ pub(super) async fn configure(
     let layers = Layers::read(&layer, &around.environment);
     let settings = resolve(&layers, &around.environment)?;
     let mut notes = layers.notes().to_vec();
-    if let Some((source, destination)) = routes.places() {
+    if let Some((source, destination)) = places.both() {
         let asked = route::read(source, destination, flags, around)?;
         let mapping = settings.cluster.key_mapping.unwrap_or(KeyMapping::Relative);
         let asked = Asked { route: mapping.resolve(asked.route), ..asked };
@@ -80,7 +81,9 @@ pub(super) async fn configure(
                 Faults(wrong.iter().map(|fault| of_parameter(name, &fault.to_string())).collect())
             })?;
             if pairs.routes.is_empty() {
-                faults.0.push(of_parameter(name, "the list of bucket pairs is empty: give one pair at least"));
+                faults
+                    .0
+                    .push(of_parameter(name, "the list of bucket pairs is empty: give one pair at least"));
             }
             notes.extend(pairs.notes);
             for named in pairs.routes {
@@ -101,7 +104,7 @@ pub(super) async fn configure(
                 .to_owned(),
         ));
     }
-    finish(settings, services, found, &routes.only, notes).await
+    finish(settings, services, found, only, notes).await
 }
 
 /// A route of a file or of a parameter, judged.

@@ -41,7 +41,8 @@ const OLDEST: Duration = Duration::from_secs(24 * 3600);
 pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Exit, CommandError> {
     let voice =
         Voice::new(VoiceOptions { json: args.output.json, quiet: args.output.quiet }, around.screen.clone());
-    let Fleet { settings, services, routes, notes } = fleet::configure(&args.routes, args, around).await?;
+    let Fleet { settings, services, routes, notes } =
+        fleet::configure(&args.places, &args.only, args, around).await?;
     notes.iter().for_each(|note| voice.notice(note));
     if settings.delete {
         return Err(CommandError::Usage(
@@ -59,9 +60,8 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
     let shutdown = Shutdown::watch(move |text| told.notice(text))?;
 
     let transfer = new_transfer();
-    let wanted = |route: &&OpenRoute| {
-        args.routes.only.is_empty() || args.routes.only.iter().any(|name| route.name.as_str() == name)
-    };
+    let wanted =
+        |route: &&OpenRoute| args.only.is_empty() || args.only.iter().any(|name| route.name.as_str() == name);
     let mut tasks = Vec::new();
     for route in open.iter().filter(wanted) {
         let OpenRoute { name, asked, .. } = route;

@@ -37,7 +37,8 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
     let voice =
         Voice::new(VoiceOptions { json: args.output.json, quiet: args.output.quiet }, around.screen.clone());
     let began = Instant::now();
-    let Fleet { settings, services, routes, notes } = fleet::configure(&args.routes, args, around).await?;
+    let Fleet { settings, services, routes, notes } =
+        fleet::configure(&args.places, &[], args, around).await?;
     notes.iter().for_each(|note| voice.notice(note));
     let queue = services.queue().await?;
     if queue.dead_letter_url().is_none() {

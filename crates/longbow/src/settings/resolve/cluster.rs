@@ -54,7 +54,9 @@ impl Judge<'_> {
                 match duration(t)? {
                     time if time.is_zero() => Ok(None),
                     time if time >= longbow_worker::LEAST_AGE => Ok(Some(time)),
-                    _ => Err("give at least 12h, or 0s for never: a younger upload may be in work".to_owned()),
+                    _ => {
+                        Err("give at least 12h, or 0s for never: a younger upload may be in work".to_owned())
+                    }
                 }
             }),
             auto_scaling_group: self.text("cluster.auto_scaling_group", &raw.auto_scaling_group),
