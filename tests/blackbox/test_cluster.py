@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from faults import Delay
 from stores import MIB, assert_same, content
 
 # The least that the program takes: a job of a worker that was killed comes back after it.
@@ -388,3 +389,43 @@ def test_nothing_is_lost_when_workers_are_killed_and_stopped_and_messages_come_t
     assert len(records) == total and set(records.values()) == {"copied"}
     # And there is nothing left to do.
     assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
+
+
+@pytest.mark.parametrize("moment", ["the record is not written yet", "the message is not deleted yet"])
+def test_killed_after_the_upload_is_complete_nothing_is_sent_again(
+    longbow, cluster, source, destination, ministack, make_proxy, moment
+):
+    source.put_parts("large", content(18 * MIB, 1), 6 * MIB)
+    source.put_parts("odd/+ é", content(17 * MIB, 2), 5 * MIB)
+    from_source, to_destination, services = make_proxy(source.store), make_proxy(destination.store), make_proxy(ministack)
+    sides = longbow.sides(source.at(via=from_source), destination.at(via=to_destination))
+    through = [*sides, "--queue-url", cluster.queue.replace(ministack.url, services.url), "--table", cluster.table]
+    through += ["--method", "stream", "--json"]
+    environment = {"AWS_ENDPOINT_URL_SQS": services.url, "AWS_ENDPOINT_URL_DYNAMODB": services.url}
+    assert longbow("jobsender", *through, env=environment).summary["jobs_sent"] == 2
+
+    def all_complete():
+        # Known before the client hears of it, so that what the client does next is held.
+        return len([e for e in to_destination.requests("CompleteMultipartUpload") if e.status == 200]) == 2
+
+    def is_late(exchange):
+        target = exchange.headers.get("x-amz-target", "")
+        if moment == "the message is not deleted yet":
+            return "DeleteMessage" in target
+        return "DynamoDB" in target and ("PutItem" in target or "UpdateItem" in target) and all_complete()
+
+    held = services.inject(Delay(120), where=is_late)
+    worker = longbow.start("worker", *through, env=environment)
+    wait_for(lambda: all_complete() and held.hits > 0, "both uploads are complete")
+    worker.kill()
+    worker.process.wait()
+    for proxy in (from_source, to_destination, services):
+        proxy.calm()
+
+    done = longbow("worker", *through, "--exit-when-empty", env=environment)
+    assert (done.summary["failed"], done.summary["bytes_sent"]) == (0, 0)
+    assert sum(e.received for e in to_destination.requests("PutObject", "UploadPart")) == 0
+    assert sum(e.sent for e in from_source.requests("GetObject")) == 0
+    assert_same(source, destination)
+    assert destination.uploads() == [] and cluster.depth() == (0, 0, 0)
+    assert cluster.records() == {"large": "copied", "odd/+ é": "copied"}

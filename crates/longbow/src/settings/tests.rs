@@ -142,6 +142,10 @@ fn the_examples_hold() {
     let settings = read(&flags, &[]).unwrap();
     assert_eq!(settings.selection.exclude.len(), 2);
     assert_eq!(settings.destination.storage_class.as_deref(), Some("INTELLIGENT_TIERING"));
+    for read in routes(include_str!("../../../../config/cluster.toml"), |_| {}) {
+        let read = read.unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(read.settings.cluster.propagate_deletes, read.name.as_str() == "logs");
+    }
     let mut selection = longbow_core::selection::KeySelection::default();
     selection.ignore_file("ignore.globs", include_str!("../../../../config/ignore.globs")).unwrap();
     assert!(!selection.selects_name("a/b.tmp") && selection.selects_name("a/b"));
