@@ -14,7 +14,7 @@ use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
 use longbow_core::port::{Checkpoint, CheckpointStore as _, Clock as _, RunLock as _, StateStore as _};
 use longbow_core::routes::RouteName;
 use longbow_testkit::contract::run_lock::{self, LockQuirks};
-use longbow_testkit::contract::{checkpoint_store, state_store};
+use longbow_testkit::contract::{checkpoint_store, state_store, transfer_log};
 use longbow_testkit::fake::FakeClock;
 use servers::cluster::route;
 
@@ -35,7 +35,15 @@ fn record(version: &str, state: RecordState) -> ObjectRecord {
         version: Some(VersionId(version.into())),
         modified: Some(Timestamp(5)),
     };
-    ObjectRecord { source, attempts: 0, updated: Timestamp(6), state, sequencer: None }
+    ObjectRecord {
+        source,
+        attempts: 0,
+        updated: Timestamp(6),
+        state,
+        sequencer: None,
+        transfer: None,
+        found: false,
+    }
 }
 
 fn copied() -> RecordState {
@@ -62,6 +70,17 @@ async fn ministack_keeps_the_contract() {
     let state = table.state(&route("s3://source", "s3://destination"), HERE);
     state_store::suite(&state, "").await;
     state_store::suite(&state, "prefix/").await;
+}
+
+#[tokio::test]
+async fn ministack_keeps_the_notes_of_runs() {
+    let Some(table) = table("runs").await else { return };
+    transfer_log::suite(&table).await;
+    // They are no records of any route.
+    assert_eq!(
+        table.state(&route("s3://source", "s3://destination"), HERE).count().await.unwrap(),
+        StateCount::default()
+    );
 }
 
 /// LBB-16: an object copied to two destinations overwrote its own record.
@@ -112,10 +131,11 @@ async fn lbb_26_records_are_read_to_the_last_page() {
         assert_eq!(rest, expected, "after {after}");
     }
 
+    state.swap(&"gone".into(), None, record("3", RecordState::Removed)).await.unwrap();
     let count = state.count().await.unwrap();
     assert_eq!(
         count,
-        StateCount { copied: 2252, failed: 250, copied_bytes: 22_520, ..StateCount::default() }
+        StateCount { copied: 2252, failed: 250, removed: 1, copied_bytes: 22_520, ..StateCount::default() }
     );
 }
 

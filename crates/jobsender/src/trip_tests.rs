@@ -121,6 +121,8 @@ async fn only_pairs_in_doubt_are_looked_up_and_recorded_ones_are_skipped() {
                 proof: Proof::Written,
             },
             sequencer: None,
+            transfer: None,
+            found: false,
         },
     );
     let summary = run(&world).await.unwrap();

@@ -48,7 +48,15 @@ fn record(number: u32) -> ObjectRecord {
         checksums: Checksums { crc64nvme: Some(u64::MAX / 3), ..Checksums::default() },
         proof: Proof::ETag,
     };
-    ObjectRecord { source, attempts: 0, updated: Timestamp(1_700_000_000_000), state, sequencer: None }
+    ObjectRecord {
+        source,
+        attempts: 0,
+        updated: Timestamp(1_700_000_000_000),
+        state,
+        sequencer: None,
+        transfer: None,
+        found: false,
+    }
 }
 
 fn bytes_a_key(folder: &Path) -> u64 {

@@ -45,7 +45,9 @@ CREATE TABLE object (
     proof            TEXT,
     class            TEXT,
     reason           TEXT,
-    upload           TEXT               -- JSON: the upload that may be resumed, and how the object is cut
+    upload           TEXT,              -- JSON: the upload that may be resumed, and how the object is cut
+    transfer         TEXT,              -- the run that counts it
+    found            INTEGER            -- 1: copied, and that run had nothing to copy
 ) WITHOUT ROWID;
 
 CREATE TABLE part (

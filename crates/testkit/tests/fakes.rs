@@ -5,10 +5,10 @@ use std::time::Duration;
 use longbow_core::failure::Feature;
 use longbow_core::object::{Encryption, KeyOrder};
 use longbow_testkit::contract::{
-    Quirks, checkpoint_store, job_queue, multipart, object_store, run_lock, state_store,
+    Quirks, checkpoint_store, job_queue, multipart, object_store, run_lock, state_store, transfer_log,
 };
 use longbow_testkit::fake::{
-    BucketSettings, FakeCheckpoints, FakeLock, FakeQueue, FakeS3, FakeState, FakeStore,
+    BucketSettings, FakeCheckpoints, FakeLock, FakeQueue, FakeS3, FakeState, FakeStore, FakeTransferLog,
 };
 
 /// Runs both suites on a bucket of this behaviour.
@@ -83,6 +83,11 @@ async fn the_fake_queue_is_a_queue() {
 async fn the_fake_queue_works_in_real_time_too() {
     let quirks = job_queue::QueueQuirks { short: Duration::from_millis(40), ..Default::default() };
     job_queue::suite(&FakeQueue::new(), &quirks).await;
+}
+
+#[tokio::test]
+async fn the_fake_log_is_a_log_of_transfers() {
+    transfer_log::suite(&FakeTransferLog::new()).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use longbow_core::failure::BackendError;
 use longbow_core::job::{
     CopyJob, EventOrder, MessageError, ObjectRecord, RecordEvent, Sequencer, TransitionError, UploadRecord,
-    decode, next,
+    decode, next, transfer_of,
 };
 use longbow_core::object::{ObjectKey, Timestamp};
 use longbow_core::port::{Delivery, SwapError};
@@ -136,9 +136,18 @@ impl Claimed {
             .is_some_and(|r| matches!(r.state, Copied { .. }) && r.source.is(&self.job.object))
     }
 
-    /// Whether this run itself has settled this very source: the job is a duplicate, told of already.
-    pub(crate) fn was_settled_since(&self, began: Timestamp) -> bool {
-        self.was_copied() && self.record.as_ref().is_some_and(|r| r.updated >= began)
+    /// Whether the job is a duplicate of what was done and told already. In a fleet any worker may have done it, for the
+    /// same transfer: another one has to be told of it, and counts it as its own. On one machine, and of events, this
+    /// run itself has.
+    pub(crate) fn is_told(&self, shared: &Shared) -> bool {
+        let record = self.record.as_ref().filter(|_| self.was_copied());
+        record.is_some_and(|record| {
+            if shared.patient && !self.of_event {
+                record.transfer.as_ref() == Some(&self.job.transfer)
+            } else {
+                record.updated >= shared.began
+            }
+        })
     }
 
     /// How the event that asks for this stands to the last one that was settled.
@@ -153,6 +162,7 @@ impl Claimed {
         let begins = matches!(event, RecordEvent::UploadBegan(_));
         let settles = !begins && !matches!(event, RecordEvent::AttemptFailed { .. });
         let mut record = next(self.record.as_ref(), &self.job.object, event, now)?;
+        record.transfer = Some(transfer_of(self.record.as_ref(), &self.job.transfer, self.of_event));
         if settles && self.sequencer > record.sequencer {
             record.sequencer.clone_from(&self.sequencer);
         }

@@ -55,12 +55,10 @@ pub(crate) async fn settle(
                 lost: copied.lost,
                 ..report
             };
-            RecordEvent::Verified { destination_etag: copied.written.etag, checksums, proof }
+            RecordEvent::Verified { destination_etag: copied.written.etag, checksums, proof, found: false }
         }
-        Finished::Equal(equal)
-            if equal.proof == Proof::Recorded && claimed.was_settled_since(shared.began) =>
-        {
-            tracing::debug!(key = %claimed.job.source, "a duplicate of what this run has done");
+        Finished::Equal(equal) if equal.proof == Proof::Recorded && claimed.is_told(shared) => {
+            tracing::debug!(key = %claimed.job.source, "a duplicate of what is done and told");
             return Ok(Conclusion::quiet(Answer::Acknowledge));
         }
         Finished::Equal(equal) => {
@@ -76,7 +74,7 @@ pub(crate) async fn settle(
             };
             forget_upload(shared, &claimed).await?;
             let Equal { destination_etag, checksums, proof, .. } = equal;
-            RecordEvent::Verified { destination_etag, checksums, proof }
+            RecordEvent::Verified { destination_etag, checksums, proof, found: !ours }
         }
     };
     match claimed.advance(shared, event).await {

@@ -44,12 +44,16 @@ pub(super) struct Query {
     pub(super) only: &'static [&'static str],
     /// Sort keys above this one.
     pub(super) after: Option<String>,
+    /// Sort keys that begin so; not together with `after`.
+    pub(super) begins: Option<String>,
+    /// From the greatest sort key down.
+    pub(super) backwards: bool,
 }
 
 impl Query {
     /// All items under a partition key.
     pub(super) fn under(pk: String) -> Self {
-        Self { pk, index: None, only: &[], after: None }
+        Self { pk, index: None, only: &[], after: None, begins: None, backwards: false }
     }
 }
 
@@ -151,7 +155,11 @@ impl Calls {
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), BackendError> {
         let hash = query.index.map_or(attribute::PK, |(_, hash)| hash);
-        let condition = if query.after.is_some() { "#pk = :pk AND #sk > :after" } else { "#pk = :pk" };
+        let (condition, bound) = match (&query.after, &query.begins) {
+            (Some(after), _) => ("#pk = :pk AND #sk > :bound", Some(after)),
+            (None, Some(begins)) => ("#pk = :pk AND begins_with(#sk, :bound)", Some(begins)),
+            (None, None) => ("#pk = :pk", None),
+        };
         let mut request = self
             .client
             .query()
@@ -160,15 +168,16 @@ impl Calls {
             .expression_attribute_names("#pk", hash)
             .expression_attribute_values(":pk", AttributeValue::S(query.pk.clone()))
             .limit(PAGE)
+            .scan_index_forward(!query.backwards)
             .set_exclusive_start_key(start);
         request = match query.index {
             Some((index, _)) => request.index_name(index),
             None => request.consistent_read(true),
         };
-        if let Some(after) = &query.after {
+        if let Some(bound) = bound {
             request = request
                 .expression_attribute_names("#sk", attribute::SK)
-                .expression_attribute_values(":after", AttributeValue::S(after.clone()));
+                .expression_attribute_values(":bound", AttributeValue::S(bound.clone()));
         }
         if !query.only.is_empty() {
             let names: HashMap<String, String> = query

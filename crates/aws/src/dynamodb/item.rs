@@ -40,7 +40,7 @@ pub(super) fn of_record(
         Value::Object(fields) => fields,
         other => return Err(broken(format!("it is {other}"))),
     };
-    let mut item: Item = fields.into_iter().map(|(name, value)| (name, to_attribute(value))).collect();
+    let mut item = of_fields(fields);
     item.extend(key(place));
     item.insert(attribute::VERSION.into(), AttributeValue::N(version.to_string()));
     item.insert(attribute::WRITE.into(), AttributeValue::S(write.to_owned()));
@@ -51,6 +51,18 @@ pub(super) fn of_record(
         item.insert(attribute::FAILED.into(), AttributeValue::S(place.pk.clone()));
     }
     Ok(item)
+}
+
+/// Attributes of the names and values of JSON's fields.
+pub(super) fn of_fields(fields: Map<String, Value>) -> Item {
+    fields.into_iter().map(|(name, value)| (name, to_attribute(value))).collect()
+}
+
+/// The other way; the error names the attribute.
+pub(super) fn to_fields(item: Item) -> Result<Map<String, Value>, String> {
+    let read =
+        |(name, value)| to_json(value).map_err(|why| format!("{name}: {why}")).map(|value| (name, value));
+    item.into_iter().map(read).collect()
 }
 
 /// The subject of a record's item.
@@ -78,11 +90,7 @@ pub(super) fn to_record(mut item: Item) -> Result<Stored, BackendError> {
     ] {
         item.remove(own);
     }
-    let mut fields = Map::new();
-    for (name, value) in item {
-        let value = to_json(value).map_err(|why| unreadable(subject.as_str(), &format!("{name}: {why}")))?;
-        fields.insert(name, value);
-    }
+    let fields = to_fields(item).map_err(|why| unreadable(subject.as_str(), &why))?;
     let record = serde_json::from_value(Value::Object(fields));
     record
         .map(|record| Stored { version, record })
@@ -165,7 +173,15 @@ mod tests {
     fn record(state: RecordState) -> ObjectRecord {
         let source =
             SourceVersion { size: u64::MAX, etag: None, version: None, modified: Some(Timestamp(-5)) };
-        ObjectRecord { source, attempts: 1, updated: Timestamp(7), state, sequencer: None }
+        ObjectRecord {
+            source,
+            attempts: 1,
+            updated: Timestamp(7),
+            state,
+            sequencer: None,
+            transfer: None,
+            found: false,
+        }
     }
 
     fn failed() -> ObjectRecord {
@@ -196,7 +212,11 @@ mod tests {
         });
         let item = of_record(&place, &"k".into(), 1, "w", &waiting).unwrap();
         assert!(!item.contains_key(attribute::FAILED));
-        // A small object costs the writes of one kilobyte.
+        // A small object costs the writes of one kilobyte, also with all that is said of a copy.
+        let mut waiting = waiting;
+        waiting.transfer = Some(longbow_core::job::TransferId("20260102T030405678Z-1234567".into()));
+        waiting.found = true;
+        let item = of_record(&place, &"k".into(), 1, "w", &waiting).unwrap();
         let bytes: usize = item.iter().map(|(name, value)| name.len() + format!("{value:?}").len()).sum();
         assert!(bytes < 1024, "{bytes}");
     }

@@ -41,6 +41,8 @@ pub struct StateCount {
     pub copied: u64,
     /// Given up.
     pub failed: u64,
+    /// Removed at the source, and not at the destination any more.
+    pub removed: u64,
     /// Bytes of the objects that are copied.
     pub copied_bytes: u64,
 }
@@ -84,6 +86,7 @@ impl DynamoState {
                             count.copied_bytes = count.copied_bytes.saturating_add(size);
                         }
                         Some("failed") => count.failed += 1,
+                        Some("removed") => count.removed += 1,
                         other => {
                             let other = other.unwrap_or("none");
                             let text =

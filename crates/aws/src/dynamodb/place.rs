@@ -1,10 +1,11 @@
-//! Where things lie in the table: partition key and sort key of records, parts, locks and checkpoints.
+//! Where things lie in the table: partition key and sort key of records, parts, notes of runs, locks and checkpoints.
 //!
 //! Records of a route are spread over [`SHARDS`] partition keys by a digest of their subject, since one partition key
 //! takes a thousand writes a second, and lie in order within each, so that all of them are read by queries, page by
 //! page, with nobody else's in between. The subject itself is the sort key: a key of S3 has at most 1,024 bytes, and so has a
 //! sort key. Two subjects are no sort keys, and lie apart: the empty one, and those of stores that take longer keys.
 
+use longbow_core::job::TransferId;
 use longbow_core::object::{Location, MAX_KEY_BYTES, ObjectKey};
 use longbow_core::port::UploadId;
 use longbow_core::route::Route;
@@ -83,6 +84,19 @@ impl RouteId {
 /// Whether a subject is no sort key.
 pub(super) fn is_odd(subject: &ObjectKey) -> bool {
     subject.as_str().is_empty() || subject.as_str().len() > MAX_KEY_BYTES
+}
+
+/// The partition key of the notes of runs.
+pub(super) const RUNS: &str = "t#runs";
+
+/// Where the note of a run lies. Route names have no blanks.
+pub(super) fn run(transfer: &TransferId, route: &str) -> Place {
+    Place { pk: RUNS.to_owned(), sk: format!("{}{route}", runs_of(transfer)) }
+}
+
+/// What the sort keys of all notes of a transfer begin with.
+pub(super) fn runs_of(transfer: &TransferId) -> String {
+    format!("{transfer} ")
 }
 
 /// Where a lock lies.

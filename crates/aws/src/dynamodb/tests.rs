@@ -52,7 +52,15 @@ async fn state(canned: &Canned) -> DynamoState {
 fn record() -> ObjectRecord {
     let source = SourceVersion { size: 1, etag: None, version: None, modified: None };
     let state = RecordState::Failed { class: FailureClass::Permanent, reason: "gone".into() };
-    ObjectRecord { source, attempts: 1, updated: Timestamp(1), state, sequencer: None }
+    ObjectRecord {
+        source,
+        attempts: 1,
+        updated: Timestamp(1),
+        state,
+        sequencer: None,
+        transfer: None,
+        found: false,
+    }
 }
 
 fn key() -> ObjectKey {

@@ -289,6 +289,8 @@ mod tests {
                 proof: Proof::Written,
             },
             sequencer: None,
+            transfer: None,
+            found: false,
         };
         let with = |source: &ObjectMeta, destination: &ObjectMeta| {
             compare(Comparison::Etag, Pair { source, destination, record: Some(&record) })
@@ -323,6 +325,8 @@ mod tests {
             updated: Timestamp(0),
             state: state.clone(),
             sequencer: None,
+            transfer: None,
+            found: false,
         };
         let by = |source: &ObjectMeta, destination: &ObjectMeta, record: Option<&ObjectRecord>| {
             compare(Comparison::Version, Pair { source, destination, record })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::object::{ETag, ObjectKey, Timestamp, VersionId};
 
 /// One run of the jobsender, or one `sync`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TransferId(pub String);
 

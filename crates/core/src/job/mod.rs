@@ -15,6 +15,7 @@ mod record;
 mod removal;
 mod sequencer;
 mod sns;
+mod transfer_run;
 
 pub use batch::{BatchLimits, Batcher, UnsendableJob, unsent};
 pub use copy_job::{CopyJob, Observation, SourceVersion, TransferId};
@@ -28,6 +29,7 @@ pub use message::{
 };
 pub use outcome::{CopyMethod, Outcome, Proof, Report, ReportOutcome};
 pub use progress::{Pace, Said, Stand, Tally, Totals};
-pub use record::{ObjectRecord, RecordEvent, RecordState, TransitionError, UploadRecord, next};
+pub use record::{ObjectRecord, RecordEvent, RecordState, TransitionError, UploadRecord, next, transfer_of};
 pub use removal::{EventOrder, RemovalDecision, decide_removal};
 pub use sequencer::{Sequencer, SequencerError};
+pub use transfer_run::{RunPlan, TransferRun};

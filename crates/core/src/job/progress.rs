@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{ObjectRecord, RecordState};
 use crate::failure::FailureClass;
 use crate::object::{ObjectKey, Timestamp};
 
@@ -45,6 +46,18 @@ pub struct Said {
 }
 
 impl Said {
+    /// What a record says.
+    pub fn of(record: &ObjectRecord) -> Self {
+        let stand = match &record.state {
+            RecordState::Copying { .. } | RecordState::Waiting { .. } => Stand::Working,
+            RecordState::Copied { .. } if record.found => Stand::Skipped,
+            RecordState::Copied { .. } => Stand::Copied,
+            RecordState::Failed { class, .. } => Stand::Failed(*class),
+            RecordState::Removed => Stand::Deleted,
+        };
+        Self { stand, size: record.source.size, at: record.updated }
+    }
+
     /// Whether this replaces what was said before: later wins; at one moment, the settled one.
     fn replaces(&self, before: &Self) -> bool {
         (self.at, self.stand.is_settled()) >= (before.at, before.stand.is_settled())
@@ -102,6 +115,13 @@ impl Totals {
                 self.failed_bytes = self.failed_bytes.saturating_add(said.size);
             }
         }
+    }
+
+    /// Raises the sums to what was planned: the objects and bytes of which nothing was said yet. More said than planned
+    /// leaves them as they are.
+    pub fn plan(&mut self, objects: u64, bytes: u64) {
+        self.objects = self.objects.max(objects);
+        self.bytes = self.bytes.max(bytes);
     }
 
     /// Objects given up, whatever the cause.
@@ -245,6 +265,45 @@ mod tests {
         assert_eq!(done.pace(Timestamp(0), Timestamp(10)).done_at, None);
         let stuck = tally(&[("a", said(Stand::Planned, 5, 1))]);
         assert_eq!(stuck.pace(Timestamp(0), Timestamp(10)).done_at, None);
+    }
+
+    #[test]
+    fn what_was_planned_and_not_met_yet_is_open() {
+        let mut totals = tally(&[("a", said(Stand::Copied, 10, 5)), ("b", said(Stand::Deleted, 0, 6))]);
+        totals.plan(5, 100);
+        assert_eq!((totals.objects, totals.open(), totals.open_bytes()), (5, 3, 90));
+        totals.plan(1, 1);
+        assert_eq!((totals.objects, totals.bytes), (5, 100));
+    }
+
+    #[test]
+    fn every_record_says_where_its_object_stands() {
+        let source = crate::job::SourceVersion { size: 7, etag: None, version: None, modified: None };
+        let record = |state, found| ObjectRecord {
+            source: source.clone(),
+            attempts: 0,
+            updated: Timestamp(3),
+            state,
+            sequencer: None,
+            transfer: None,
+            found,
+        };
+        let copied = || RecordState::Copied {
+            destination_etag: None,
+            checksums: crate::object::Checksums::default(),
+            proof: crate::job::Proof::ETag,
+        };
+        let (class, reason) = (FailureClass::Denied, String::new());
+        let waiting = RecordState::Waiting { upload: None, class, reason: reason.clone() };
+        for (record, stand) in [
+            (record(copied(), false), Stand::Copied),
+            (record(copied(), true), Stand::Skipped),
+            (record(waiting, false), Stand::Working),
+            (record(RecordState::Failed { class, reason }, false), Stand::Failed(class)),
+            (record(RecordState::Removed, false), Stand::Deleted),
+        ] {
+            assert_eq!(Said::of(&record), said(stand, 7, 3));
+        }
     }
 
     fn any_said() -> impl Strategy<Value = Said> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Proof, Sequencer, SourceVersion};
+use super::{Proof, Sequencer, SourceVersion, TransferId};
 use crate::failure::FailureClass;
 use crate::object::{Checksums, ETag, Timestamp};
 use crate::port::UploadId;
@@ -97,6 +97,12 @@ pub struct ObjectRecord {
     /// The place, among the events about the source key, of the last one that was settled: an older one must not undo it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<Sequencer>,
+    /// The run that counts the object as its own: the last that planned it, or where none did, what else asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferId>,
+    /// Of a copied object: that run had nothing to copy, since the destination had the bytes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
 }
 
 /// What can happen to a record.
@@ -112,6 +118,8 @@ pub enum RecordEvent {
         checksums: Checksums,
         /// What proved it.
         proof: Proof,
+        /// Nothing was copied for it: the destination had the bytes.
+        found: bool,
     },
     /// The attempt failed and another one follows.
     AttemptFailed {
@@ -156,7 +164,8 @@ pub struct TransitionError {
 /// | Removed | Copying³ | Copied³ | Waiting³ | Failed³ | Removed |
 ///
 /// ¹ the destination was changed or removed since. ² asked for again by a later run; attempts start over. ³ written
-/// anew at the source since. The sequencer stays what it was: who settles an event raises it.
+/// anew at the source since. The sequencer stays what it was: who settles an event raises it; so does the transfer, which
+/// is [`transfer_of`]'s to say.
 pub fn next(
     record: Option<&ObjectRecord>,
     source: &SourceVersion,
@@ -169,9 +178,10 @@ pub fn next(
         RecordState::Copying { .. } | RecordState::Waiting { .. } => r.attempts,
         RecordState::Copied { .. } | RecordState::Failed { .. } | RecordState::Removed => 0,
     });
+    let found = matches!(event, RecordEvent::Verified { found: true, .. });
     let (attempts, state) = match event {
         RecordEvent::UploadBegan(upload) => (before, RecordState::Copying { upload }),
-        RecordEvent::Verified { destination_etag, checksums, proof } => {
+        RecordEvent::Verified { destination_etag, checksums, proof, found: _ } => {
             if proof < Proof::Recorded && same.is_some_and(|r| matches!(r.state, RecordState::Copying { .. }))
             {
                 return Err(TransitionError { event: "a proof by size alone", state: "copying" });
@@ -190,7 +200,20 @@ pub fn next(
         RecordEvent::Removed => (before, RecordState::Removed),
     };
     let sequencer = record.and_then(|r| r.sequencer.clone());
-    Ok(ObjectRecord { source: source.clone(), attempts, updated: now, state, sequencer })
+    let transfer = record.and_then(|r| r.transfer.clone());
+    Ok(ObjectRecord { source: source.clone(), attempts, updated: now, state, sequencer, transfer, found })
+}
+
+/// The transfer that counts an object from now on, for a job of the transfer `asking`.
+///
+/// | the job was made by | record's transfer | counted by |
+/// |---|---|---|
+/// | a run that planned it | any | that run: the last plan wins |
+/// | an event | none | the events of its route |
+/// | an event | one | the same as before: its state is the newest that is known of what was planned |
+pub fn transfer_of(record: Option<&ObjectRecord>, asking: &TransferId, of_event: bool) -> TransferId {
+    let before = record.and_then(|r| r.transfer.as_ref()).filter(|_| of_event);
+    before.unwrap_or(asking).clone()
 }
 
 impl ObjectRecord {
@@ -307,6 +330,7 @@ mod tests {
             destination_etag: None,
             checksums: Checksums::default(),
             proof: Proof::Size,
+            found: false,
         };
         assert!(next(Some(&began), &a, weak.clone(), NOW).is_err());
         assert!(next(None, &a, weak, NOW).is_ok());
@@ -324,12 +348,44 @@ mod tests {
     }
 
     #[test]
+    fn an_object_is_counted_by_the_last_run_that_planned_it() {
+        let a = source("a");
+        let verified = |found| RecordEvent::Verified {
+            destination_etag: None,
+            checksums: Checksums::default(),
+            proof: Proof::ETag,
+            found,
+        };
+        let (one, two, events) =
+            (TransferId("1".into()), TransferId("2".into()), TransferId("events:r".into()));
+        let mut record = next(None, &a, verified(true), NOW).unwrap();
+        assert!(record.found && record.transfer.is_none());
+        assert_eq!(transfer_of(None, &events, true), events);
+        assert_eq!(transfer_of(Some(&record), &events, true), events);
+        record.transfer = Some(one.clone());
+        assert_eq!(transfer_of(Some(&record), &events, true), one);
+        assert_eq!(transfer_of(Some(&record), &two, false), two);
+        // It lives through what happens; that nothing had to be copied does not.
+        let again = next(Some(&record), &source("b"), verified(false), NOW).unwrap();
+        assert_eq!((again.transfer, again.found), (Some(one), false));
+    }
+
+    #[test]
+    fn records_of_older_releases_are_read() {
+        let text = r#"{"source":{"size":9},"attempts":0,"updated":1,"state":"removed"}"#;
+        let record: ObjectRecord = serde_json::from_str(text).unwrap();
+        assert_eq!((record.transfer.as_ref(), record.found), (None, false));
+        assert_eq!(serde_json::to_string(&record).unwrap(), text);
+    }
+
+    #[test]
     fn records_survive_their_json_form() {
         let a = source("a");
         let began = next(None, &a, RecordEvent::UploadBegan(upload()), NOW).unwrap();
         let waiting = next(Some(&began), &a, failed(true, true), NOW).unwrap();
         let mut removed = next(Some(&waiting), &a, RecordEvent::Removed, NOW).unwrap();
         removed.sequencer = Some(Sequencer::new("0065A").unwrap());
+        (removed.transfer, removed.found) = (Some(TransferId("t".into())), true);
         assert!(!serde_json::to_string(&began).unwrap().contains("sequencer"));
         for record in [began, waiting, removed] {
             let json = serde_json::to_string(&record).unwrap();

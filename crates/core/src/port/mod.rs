@@ -11,6 +11,7 @@ mod object_store;
 mod observer;
 mod run_lock;
 mod state_store;
+mod transfer_log;
 
 pub use checkpoint_store::{Checkpoint, CheckpointStore};
 pub use clock::Clock;
@@ -26,3 +27,4 @@ pub use object_store::{
 pub use observer::{Counted, Observer, Side};
 pub use run_lock::{LockError, RunLease, RunLock};
 pub use state_store::{RecordStream, StateStore, Stored, SwapError};
+pub use transfer_log::TransferLog;

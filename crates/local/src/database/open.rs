@@ -16,7 +16,7 @@ use super::lane::Counts;
 /// `PRAGMA application_id`: "lbow". Tells `file(1)` and us whose the file is.
 const APPLICATION: i64 = 0x6c62_6f77;
 /// `PRAGMA user_version`: the format of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// How long another program may hold the file before we give up.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Statements kept prepared; more than there are.
@@ -153,6 +153,7 @@ fn prepare(writer: &Connection, file: &Path, route: &str) -> Result<(Counts, i64
     if empty {
         create(&transaction, route).map_err(of_sqlite)?;
     }
+    upgrade(&transaction).map_err(of_sqlite)?;
     let theirs: Option<String> = transaction
         .query_row("SELECT value FROM about WHERE name = 'route'", [], |row| row.get(0))
         .optional()
@@ -178,6 +179,17 @@ fn create(connection: &Connection, route: &str) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", FORMAT)?;
     connection.execute("INSERT INTO about (name, value) VALUES ('route', ?1), ('run', '0')", [route])?;
     Ok(())
+}
+
+/// Brings the tables of an earlier release up to date; nothing in them is lost.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if format < 2 {
+        connection.execute_batch(
+            "ALTER TABLE object ADD COLUMN transfer TEXT; ALTER TABLE object ADD COLUMN found INTEGER;",
+        )?;
+    }
+    connection.pragma_update(None, "user_version", FORMAT)
 }
 
 /// Voids all leases and delays, which were measured by a clock that has ended.

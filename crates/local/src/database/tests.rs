@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use longbow_core::port::{JobQueue as _, OutgoingJob};
+use longbow_core::port::{JobQueue as _, OutgoingJob, StateStore as _};
 use rusqlite::Connection;
 
 use super::{Database, OpenError};
@@ -106,8 +106,29 @@ fn a_file_of_a_later_release_is_refused_and_left_alone() {
     Connection::open(bench.file()).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(bench.file()).unwrap();
     let error = bench.try_open().err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
     assert_eq!(fs::read(bench.file()).unwrap(), before);
+}
+
+/// Before format 2 no run was noted with an object.
+#[tokio::test]
+async fn a_file_of_an_earlier_release_is_taken_on_with_all_that_is_in_it() {
+    let bench = Bench::new();
+    drop(bench.open());
+    let old = Connection::open(bench.file()).unwrap();
+    old.execute_batch(
+        "ALTER TABLE object DROP COLUMN transfer; ALTER TABLE object DROP COLUMN found;
+         INSERT INTO object (subject, version, state, source_size, attempts, updated)
+            VALUES ('k', 7, 'removed', 5, 0, 9);",
+    )
+    .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let database = bench.open();
+        let stored = database.state().load(&"k".into()).await.unwrap().unwrap();
+        assert_eq!((stored.version, stored.record.source.size, stored.record.transfer), (7, 5, None));
+    }
 }
 
 #[test]

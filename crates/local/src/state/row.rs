@@ -5,7 +5,7 @@
 //! never a guess.
 
 use longbow_core::failure::FailureClass;
-use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion, UploadRecord};
+use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion, TransferId, UploadRecord};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
 use longbow_core::port::Stored;
 use rusqlite::types::{FromSqlError, Type};
@@ -16,21 +16,22 @@ use crate::columns;
 /// The record of `?1`, in the order that [`read`] expects.
 pub(super) const SELECT: &str =
     "SELECT version, state, source_size, source_etag, source_version, source_modified,
-        attempts, updated, destination_etag, proof, class, reason, upload, crc64nvme, crc32c, crc32
+        attempts, updated, destination_etag, proof, class, reason, upload, crc64nvme, crc32c, crc32, transfer, found
     FROM object WHERE subject = ?1";
 
 /// Stores a record where there is none. Parameters as [`bind`] gives them.
 pub(super) const INSERT: &str = "INSERT INTO object (subject, version, state, source_size, source_etag,
         source_version, source_modified, attempts, updated, destination_etag, proof, class, reason, upload,
-        crc64nvme, crc32c, crc32)
-    VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+        crc64nvme, crc32c, crc32, transfer, found)
+    VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
     ON CONFLICT (subject) DO NOTHING";
 
 /// Replaces a record of the version `?2`. Parameters as [`bind`] gives them.
 pub(super) const UPDATE: &str =
     "UPDATE object SET version = ?3, state = ?4, source_size = ?5, source_etag = ?6,
         source_version = ?7, source_modified = ?8, attempts = ?9, updated = ?10, destination_etag = ?11,
-        proof = ?12, class = ?13, reason = ?14, upload = ?15, crc64nvme = ?16, crc32c = ?17, crc32 = ?18
+        proof = ?12, class = ?13, reason = ?14, upload = ?15, crc64nvme = ?16, crc32c = ?17, crc32 = ?18,
+        transfer = ?19, found = ?20
     WHERE subject = ?1 AND version = ?2";
 
 /// What the state says beyond its name.
@@ -73,7 +74,7 @@ pub(super) fn bind(
     record: &ObjectRecord,
 ) -> rusqlite::Result<()> {
     // No events come here, so that there are no sequencers to keep.
-    let ObjectRecord { source, attempts, updated, state, sequencer: _ } = record;
+    let ObjectRecord { source, attempts, updated, state, sequencer: _, transfer, found } = record;
     let SourceVersion { size, etag, version: source_version, modified } = source;
     let (state, Details { destination_etag, checksums, proof, class, reason, upload }) = details(state);
     let upload = upload.map(serde_json::to_string).transpose();
@@ -100,6 +101,8 @@ pub(super) fn bind(
     statement.raw_bind_parameter(16, crc64nvme)?;
     statement.raw_bind_parameter(17, crc32c)?;
     statement.raw_bind_parameter(18, crc32)?;
+    statement.raw_bind_parameter(19, transfer.as_ref().map(|t| &t.0))?;
+    statement.raw_bind_parameter(20, found.then_some(1))?;
     Ok(())
 }
 
@@ -140,6 +143,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         updated: Timestamp(row.get(7)?),
         state,
         sequencer: None,
+        transfer: row.get::<_, Option<String>>(16)?.map(TransferId),
+        found: row.get::<_, Option<i64>>(17)?.is_some(),
     };
     Ok(Stored { version: row.get::<_, i64>(0)?.cast_unsigned(), record })
 }

@@ -25,7 +25,15 @@ fn record(state: RecordState) -> ObjectRecord {
         version: Some(VersionId("v".into())),
         modified: Some(Timestamp(-1)),
     };
-    ObjectRecord { source, attempts: u32::MAX, updated: Timestamp(7), state, sequencer: None }
+    ObjectRecord {
+        source,
+        attempts: u32::MAX,
+        updated: Timestamp(7),
+        state,
+        sequencer: None,
+        transfer: None,
+        found: false,
+    }
 }
 
 fn every_state() -> Vec<RecordState> {

@@ -12,6 +12,7 @@ pub mod object_store;
 mod quirks;
 pub mod run_lock;
 pub mod state_store;
+pub mod transfer_log;
 mod verdict;
 
 pub use quirks::{KeyFate, Quirks};

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use longbow_core::failure::FailureClass;
-use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion, UploadRecord};
+use longbow_core::job::{ObjectRecord, Proof, RecordState, SourceVersion, TransferId, UploadRecord};
 use longbow_core::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
 use longbow_core::port::{StateStore, SwapError, UploadId};
 use longbow_core::transfer::{PartPlan, PartProof};
@@ -26,6 +26,7 @@ pub fn checks() -> Vec<Check<Store, String>> {
         a_swap_needs_the_version_that_is_there,
         of_many_swaps_at_once_one_wins,
         every_state_survives,
+        the_run_that_counts_an_object_survives,
         many_are_loaded_in_the_order_asked,
         odd_subjects_are_kept_apart,
         records_come_in_byte_order,
@@ -51,6 +52,8 @@ fn record(reason: &str) -> ObjectRecord {
         updated: Timestamp(1_700_000_001_456),
         state: RecordState::Failed { class: FailureClass::Transient, reason: reason.to_owned() },
         sequencer: None,
+        transfer: None,
+        found: false,
     }
 }
 
@@ -134,6 +137,22 @@ async fn every_state_survives(store: &Store, prefix: &str) -> Verdict {
         let mut written = record("");
         written.state = state;
         written.source.version = Some(VersionId("v/1".into()));
+        version = Some(store.swap(&key, version, written.clone()).await?);
+        let read = store.load(&key).await?.map(|stored| stored.record);
+        demand!(read.as_ref() == Some(&written), "{written:?} was read as {read:?}");
+    }
+    Ok(())
+}
+
+async fn the_run_that_counts_an_object_survives(store: &Store, prefix: &str) -> Verdict {
+    let key = subject(prefix, "counted");
+    let mut version = None;
+    for (transfer, found) in
+        [(None, false), (Some("20260102T030405678Z-9"), true), (Some("events:r \u{1f3f9}"), false)]
+    {
+        let mut written = record("");
+        written.transfer = transfer.map(|id| TransferId(id.to_owned()));
+        written.found = found;
         version = Some(store.swap(&key, version, written.clone()).await?);
         let read = store.load(&key).await?.map(|stored| stored.record);
         demand!(read.as_ref() == Some(&written), "{written:?} was read as {read:?}");

@@ -20,6 +20,7 @@ mod service;
 mod settings;
 mod state;
 mod store;
+mod transfer_log;
 mod upload;
 
 pub use bucket::{Arrived, Bucket};
@@ -39,4 +40,5 @@ pub use service::FakeS3;
 pub use settings::BucketSettings;
 pub use state::FakeState;
 pub use store::FakeStore;
+pub use transfer_log::FakeTransferLog;
 pub use upload::Completion;

@@ -1,5 +1,6 @@
 //! The worker of a fleet on strict fakes and paused time: messages, events, removals, stops, refusals, failing services.
 
+mod counting;
 mod crashes;
 mod defects;
 mod events;

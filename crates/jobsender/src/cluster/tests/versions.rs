@@ -66,6 +66,8 @@ async fn settle(cluster: &Cluster, job: &CopyJob, state: impl Fn(ETag) -> Record
         updated: Timestamp(0),
         state: state(ETag::new(&etag)),
         sequencer: None,
+        transfer: None,
+        found: false,
     };
     let stored = cluster.state.load(&subject.into()).await.unwrap();
     cluster.state.swap(&subject.into(), stored.map(|s| s.version), record).await.unwrap();

@@ -222,6 +222,8 @@ mod tests {
                 proof: Proof::Written,
             },
             sequencer: None,
+            transfer: None,
+            found: false,
         };
         let records = stage.examiner.records.as_ref().unwrap();
         records.swap(&"k".into(), None, record).await.unwrap();
