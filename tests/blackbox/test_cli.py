@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-COMMANDS = ["sync", "verify", "jobsender", "worker", "state", "dlq", "settings", "completions", "man", "demo"]
+COMMANDS = [
+    "sync", "verify", "jobsender", "worker", "status", "jobs", "report", "doctor", "state", "dlq", "settings", "completions",
+    "man", "demo",
+]  # fmt: skip
 
 
 def test_help_names_every_command_and_has_examples(longbow):

@@ -19,6 +19,7 @@ mod lean;
 mod lifecycle;
 mod notice;
 mod replies;
+mod rights;
 mod s3;
 mod session;
 mod sqs;
@@ -31,6 +32,7 @@ pub use dynamodb::{
 };
 pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};
+pub use rights::{Refusal, RefusalKind, Tried, try_parameters};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};

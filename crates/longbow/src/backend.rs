@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use longbow_aws::{S3Store, SideOptions};
 use longbow_core::failure::{StoreError, StoreErrorKind};
-use longbow_core::object::{KeyOrder, Location, Prefix};
+use longbow_core::object::{KeyOrder, Location, ObjectKey, Prefix, Timestamp};
 use longbow_core::port::{MultipartStore, ObjectStore as _, StoreTraits};
 use longbow_core::route::Route;
 use longbow_local::{Database, Directory, DirectoryOptions, SystemClock};
@@ -52,6 +52,14 @@ impl OpenSide {
         match &self.kind {
             Kind::Bucket(store) => store.check_under(prefix).await,
             Kind::Folder(_) => Ok(()),
+        }
+    }
+
+    /// The store's clock, asked by a HEAD of a key that nobody has; `None` where that cannot be told.
+    pub(crate) async fn time(&self, nobodys: &ObjectKey) -> Option<Timestamp> {
+        match &self.kind {
+            Kind::Bucket(store) => store.server_time(nobodys).await,
+            Kind::Folder(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the cluster remembers, in one DynamoDB table: records of objects, proofs of parts, locks, checkpoints.
 //!
 //! [`StateTable`] is the table, made and checked against one schema; [`DynamoState`] is one route's records behind
-//! core's port; the table itself is core's `RunLock`, which keeps a second jobsender out. What a record may become is decided in
+//! core's port; the table itself is core's `RunLock`, which keeps a second jobsender out, and its `TransferLog`. What a record may become is decided in
 //! `longbow_core::job`. `docs/decisions/0011` and `0012` say why the table is as it is.
 
 mod calls;
@@ -11,6 +11,8 @@ mod lock;
 mod pages;
 mod parts;
 mod place;
+mod rights;
+mod runs;
 mod schema;
 mod store;
 mod table;

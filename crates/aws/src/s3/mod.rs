@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{RequestPayer, ServerSideEncryption, StorageClass};
 use longbow_core::failure::StoreError;
-use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
+use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
     MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, StoreTraits, UploadId,
@@ -134,6 +135,15 @@ impl S3Store {
             Err(error) if error.raw_response().is_some() => Ok(crate::failure::bucket_region(&error)),
             Err(error) => Err(crate::failure::translate(&self.about(Call::HeadBucket, None), error)),
         }
+    }
+
+    /// The store's clock, by a HEAD of a key that nobody has; `None` where the answer does not tell.
+    pub async fn server_time(&self, nobodys: &ObjectKey) -> Option<Timestamp> {
+        let call = self.clients.quick.head_object().bucket(&*self.bucket).key(nobodys.as_str());
+        let answer = call.set_expected_bucket_owner(self.owner.clone()).send().await.err()?;
+        let date = answer.raw_response()?.headers().get("date")?.to_owned();
+        let date = DateTime::from_str(&date, DateTimeFormat::HttpDate).ok()?;
+        crate::attributes::timestamp(&date)
     }
 
     /// Makes the bucket; one that is there already, and ours, is no error. For tests and the demo.

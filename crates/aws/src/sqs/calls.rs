@@ -25,7 +25,7 @@ pub(super) const IF_MISSING: &str =
 /// One queue and the way to it.
 #[derive(Clone)]
 pub(super) struct Calls {
-    client: Client,
+    pub(super) client: Client,
     url: String,
     thing: String,
 }
@@ -44,7 +44,7 @@ impl Calls {
         &self.url
     }
 
-    fn about<'a>(&'a self, call: &'a str, right: &'a str) -> About<'a> {
+    pub(super) fn about<'a>(&'a self, call: &'a str, right: &'a str) -> About<'a> {
         About { call, thing: &self.thing, right, if_missing: IF_MISSING }
     }
 

@@ -79,12 +79,12 @@ async fn find(client: &Client, address: &QueueAddress, dead: Option<&QueueAddres
 }
 
 /// The ARN that a redrive policy names (JSON; SQS writes `deadLetterTargetArn` and `maxReceiveCount`).
-fn dead_letter_arn(policy: &str) -> Option<String> {
+pub(super) fn dead_letter_arn(policy: &str) -> Option<String> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     policy.get("deadLetterTargetArn")?.as_str().map(str::to_owned)
 }
 
-async fn url_of(client: &Client, address: &QueueAddress) -> Result<String, Fault> {
+pub(super) async fn url_of(client: &Client, address: &QueueAddress) -> Result<String, Fault> {
     let (name, account) = match address {
         QueueAddress::Url { url, .. } => return Ok(url.clone()),
         QueueAddress::Name { name, account, .. } => (name, account),

@@ -12,6 +12,7 @@ mod calls;
 mod connect;
 mod dead;
 mod holding;
+mod rights;
 #[cfg(test)]
 mod tests;
 

@@ -50,6 +50,32 @@ Examples:
   longbow state create-table --table longbow
   longbow state schema";
 
+pub(super) const STATUS: &str = "\
+Examples:
+  longbow status s3://photos s3://photos-copy --queue-url jobs --table longbow
+  Every minute, until it is stopped; queue and plans only, which costs nothing at any size:
+    longbow status s3://photos s3://photos-copy --queue-url jobs --table longbow --quick --watch 60
+  For a script:
+    longbow status s3://photos s3://photos-copy --queue-url jobs --table longbow --json";
+
+pub(super) const JOBS: &str = "\
+Examples:
+  longbow jobs show 2024/cat.jpg s3://photos s3://photos-copy --table longbow
+  longbow jobs show s3://photos/2024/cat.jpg s3://photos s3://photos-copy --queue-url jobs --table longbow --dead-letters";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  longbow report 20260102T030405678Z-1234 s3://photos s3://photos-copy --table longbow --output transfer.csv
+  What failed, by key and reason:
+    longbow report all s3://photos s3://photos-copy --table longbow --format jsonl | jq 'select(.state == \"failed\")'";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  Without a trace; exit code 2 if a right is missing:
+    longbow doctor s3://photos s3://photos-copy --queue-url jobs --table longbow
+  Also the rights to write:
+    longbow doctor s3://photos s3://photos-copy --queue-url jobs --table longbow --write";
+
 pub(super) const DLQ: &str = "\
 Examples:
   longbow dlq list --queue-url jobs

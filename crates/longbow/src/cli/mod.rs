@@ -5,6 +5,7 @@ mod cluster;
 mod copying;
 mod examples;
 mod hinted;
+mod operator;
 mod selecting;
 mod sides;
 mod surroundings;
@@ -19,6 +20,9 @@ pub(crate) use cluster::{
     StateAction, StateArgs, WorkerArgs,
 };
 pub(crate) use copying::CopyArgs;
+pub(crate) use operator::{
+    DoctorArgs, FleetArgs, JobShowArgs, JobsAction, JobsArgs, ListFormat, ReportArgs, StatusArgs,
+};
 pub(crate) use selecting::SelectionArgs;
 pub(crate) use sides::SideArgs;
 pub(crate) use surroundings::Surroundings;
@@ -60,6 +64,18 @@ pub(crate) enum Command {
     /// Copies what the jobs in a queue ask for, until it is stopped
     #[command(after_help = examples::WORKER)]
     Worker(Box<WorkerArgs>),
+    /// Shows how far a fleet is: queue, transfers, failures by cause, rate and time left
+    #[command(after_help = examples::STATUS)]
+    Status(Box<StatusArgs>),
+    /// Shows what is known of single objects
+    #[command(after_help = examples::JOBS)]
+    Jobs(JobsArgs),
+    /// Lists every object of a transfer with how it ended
+    #[command(after_help = examples::REPORT)]
+    Report(Box<ReportArgs>),
+    /// Tries each right that a fleet needs, and names those that are missing
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Box<DoctorArgs>),
     /// Makes the table that a cluster remembers in, or prints its schema
     #[command(after_help = examples::STATE)]
     State(StateArgs),
@@ -241,7 +257,7 @@ mod tests {
             assert!(examples.contains("longbow"), "{help}");
             assert!(!examples.contains("Options:"), "the examples end the help: {help}");
         }
-        assert_eq!(seen, 11);
+        assert_eq!(seen, 15);
     }
 
     #[test]

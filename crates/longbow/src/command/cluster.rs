@@ -52,6 +52,11 @@ impl Services {
         Ok(Self { session, settings: settings.clone(), clock: Arc::new(SystemClock::new()) })
     }
 
+    /// The identity and the connections.
+    pub(super) fn session(&self) -> &ClusterSession {
+        &self.session
+    }
+
     /// The queue of jobs.
     pub(super) async fn queue(&self) -> Result<SqsQueue, CommandError> {
         let name = self.settings.queue.clone().ok_or_else(|| {
@@ -69,11 +74,6 @@ impl Services {
     pub(super) async fn parameter(&self, name: &str) -> Result<Parameter, CommandError> {
         let parameters = Parameters::open(&self.session).map_err(|e| at_start("Systems Manager", &e))?;
         parameters.get(name).await.map_err(|e| at_start("the parameter", &e))
-    }
-
-    /// What the services are reached by.
-    pub(super) fn session(&self) -> &ClusterSession {
-        &self.session
     }
 
     /// The table, which may not be there.

@@ -45,7 +45,8 @@ async fn record(world: &World, key: &str, state: RecordState) {
     let etag = Some(ETag::new("00000000000000000000000000000001"));
     let source = SourceVersion { size: 100, etag, version: None, modified: None };
     let updated = world.s3.clock().now();
-    let record = ObjectRecord { source, attempts: 3, updated, state, sequencer: None, transfer: None, found: false };
+    let record =
+        ObjectRecord { source, attempts: 3, updated, state, sequencer: None, transfer: None, found: false };
     let subject = ObjectKey::from(key);
     let version = world.one.load(&subject).await.expect("a look").map(|stored| stored.version);
     world.one.swap(&subject, version, record).await.expect("a swap");

@@ -3,6 +3,7 @@
 //! Safe to start twice: it holds a lock while it runs, and refuses while the last batch is unfinished. Safe to kill: the
 //! next run goes on where this one was.
 
+mod note;
 mod tell;
 mod watch;
 
@@ -12,10 +13,9 @@ use std::time::Duration;
 use longbow_aws::StateTable;
 use longbow_core::job::TransferId;
 use longbow_core::port::LockError;
-use longbow_core::port::{ObjectStore, Observer};
+use longbow_core::port::{Clock as _, ObjectStore, Observer};
 use longbow_jobsender::cluster::{
-    CheckpointPlan, ClusterJobsender, Input, LockPlan, NoRecord, RouteTask, RunOptions, SendOptions,
-    StartError,
+    CheckpointPlan, ClusterJobsender, Input, LockPlan, RouteTask, RunOptions, SendOptions, StartError,
 };
 
 use super::fleet::{self, Fleet, OpenRoute};
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
     let transfer = new_transfer();
     let wanted =
         |route: &&OpenRoute| args.only.is_empty() || args.only.iter().any(|name| route.name.as_str() == name);
-    let mut tasks = Vec::new();
+    let (mut tasks, mut notes) = (Vec::new(), Vec::new());
     for route in open.iter().filter(wanted) {
         let OpenRoute { name, asked, .. } = route;
         voice.chatter(&format!(
@@ -71,7 +71,9 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
             asked.comparison,
             asked.because
         ));
-        tasks.push(task(route, &table, &voice, report.as_ref()));
+        let note = Arc::new(note::Note::of(&table, &transfer, route, services.clock.now()));
+        tasks.push(task(route, &table, Arc::clone(&note), &voice, report.as_ref()));
+        notes.push(note);
     }
     let jobsender = ClusterJobsender {
         queue: queue.clone(),
@@ -95,6 +97,9 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
         troubles.push(fault);
     }
     let run = ran.map_err(not_begun)?;
+    for (note, route) in notes.iter().zip(&run.routes).filter(|_| !args.dry_run) {
+        note.end(route, services.clock.now()).await;
+    }
     let exit = match shutdown.signal() {
         Some(signal) => Exit::Stopped(signal),
         None if run.is_success() && troubles.is_empty() => Exit::Done,
@@ -105,7 +110,13 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
     Ok(exit)
 }
 
-fn task(route: &OpenRoute, table: &StateTable, voice: &Voice, report: Option<&Arc<ReportFile>>) -> RouteTask {
+fn task(
+    route: &OpenRoute,
+    table: &StateTable,
+    note: Arc<note::Note>,
+    voice: &Voice,
+    report: Option<&Arc<ReportFile>>,
+) -> RouteTask {
     let settings = &route.asked.settings;
     let watch = watch::Watch::new(route.name.clone(), voice.clone(), report.cloned());
     RouteTask {
@@ -115,7 +126,7 @@ fn task(route: &OpenRoute, table: &StateTable, voice: &Voice, report: Option<&Ar
         state: Arc::new(route.state(table)),
         input: Input::Listings(route.asked.comparison),
         removals: settings.cluster.propagate_deletes.then_some(settings.max_delete),
-        record: Arc::new(NoRecord),
+        record: note,
         observer: Arc::new(watch) as Arc<dyn Observer>,
     }
 }
