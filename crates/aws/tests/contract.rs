@@ -2,7 +2,7 @@
 
 mod servers;
 
-use longbow_core::port::{MultipartStore, ObjectStore};
+use longbow_core::port::{MultipartStore, ObjectStore, PutBody, PutRequest};
 use longbow_testkit::contract::{Quirks, Violation, failures, multipart, object_store};
 use servers::Server;
 
@@ -50,4 +50,23 @@ async fn both_keep_the_contract_by_the_sdk_alone() {
     let (seaweedfs, ministack) = (servers::seaweedfs(), servers::ministack());
     keeps_the_contract(seaweedfs.map(Server::by_the_sdk), Quirks::seaweedfs(), SEAWEEDFS_IS_WRONG).await;
     keeps_the_contract(ministack.map(Server::by_the_sdk), Quirks::ministack(), MINISTACK_IS_WRONG).await;
+}
+
+/// Buckets that keep versions list them; the suites above have asked those that keep none.
+#[tokio::test]
+async fn versioned_buckets_list_their_versions() {
+    for (server, quirks) in
+        [(servers::seaweedfs(), Quirks::seaweedfs()), (servers::ministack(), Quirks::ministack())]
+    {
+        let Some(server) = server else { continue };
+        let store = server.versioned_bucket("versions").await;
+        let store: &dyn ObjectStore = &store;
+        let written = store.put(&"v".into(), PutBody::Kept(Vec::new()), &PutRequest::default()).await;
+        assert!(written.unwrap().version.is_some(), "{} keeps no versions", server.name);
+        let checks = object_store::checks().into_iter().filter(|check| check.name.contains("versions"));
+        let broken = failures(store, &quirks, checks.collect()).await;
+        let told: Vec<String> =
+            broken.iter().map(|(check, Violation(why))| format!("{check}: {why}")).collect();
+        assert!(told.is_empty(), "{}:\n{}", server.name, told.join("\n"));
+    }
 }

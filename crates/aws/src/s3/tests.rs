@@ -5,3 +5,4 @@
 mod by_the_lean_path;
 #[path = "tests/replies.rs"]
 mod by_the_sdk;
+mod versions;

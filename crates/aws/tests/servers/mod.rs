@@ -5,6 +5,7 @@
 pub(crate) mod cluster;
 
 use longbow_aws::{S3Store, SideOptions, connect};
+use longbow_core::port::ObjectStore as _;
 
 /// A running server and the keys to it.
 pub(crate) struct Server {
@@ -61,6 +62,36 @@ impl Server {
     /// A bucket that may not exist.
     pub(crate) async fn open(&self, bucket: &str) -> S3Store {
         connect(bucket, &self.options()).await.expect("the server's keys are given")
+    }
+
+    /// The same, which keeps versions.
+    pub(crate) async fn versioned_bucket(&self, name: &str) -> S3Store {
+        use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+        let store = self.bucket(name).await;
+        let keys = aws_sdk_s3::config::Credentials::new(
+            self.options().access_key.unwrap_or_default(),
+            self.options().secret_key.unwrap_or_default(),
+            None,
+            None,
+            "tests",
+        );
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_s3::config::Region::from_static("us-east-1"))
+            .endpoint_url(self.url.clone())
+            .force_path_style(true)
+            .credentials_provider(keys)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        aws_sdk_s3::Client::from_conf(config)
+            .put_bucket_versioning()
+            .bucket(store.traits().container)
+            .versioning_configuration(on)
+            .send()
+            .await
+            .expect("versioning can be switched on");
+        store
     }
 
     /// A new bucket that no other run uses.
