@@ -245,3 +245,25 @@ def test_a_killed_jobsender_is_gone_on_with(longbow, cluster, source, destinatio
     done = longbow("worker", *sides, "--exit-when-empty")
     assert done.summary["copied"] == 3000 and done.summary["failed"] == 0
     assert_same(source, destination)
+
+
+def test_versions_are_compared_with_those_that_were_copied(longbow, cluster, ministack, make_bucket):
+    """LB-59: an object that was overwritten with one of its size has another version."""
+    source, destination = make_bucket(ministack, "versions"), make_bucket(ministack, "copies")
+    source.client.put_bucket_versioning(Bucket=source.name, VersioningConfiguration={"Status": "Enabled"})
+    source.fill({f"{n:02}": content(30, n) for n in range(20)})
+    sides = [*longbow.sides(source.at(), destination.at()), *cluster.flags, "--json", "--compare", "version"]
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 20
+    longbow("worker", *sides, "--exit-when-empty")
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
+    source.put("07", content(30, 7))
+    source.put("08", content(30, 99))
+    source.client.delete_object(Bucket=source.name, Key="09")
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 2
+    [job, _] = sorted(cluster.take(cluster.queue), key=lambda message: message["Body"])
+    assert source.head("07")["VersionId"] in job["Body"] or source.head("08")["VersionId"] in job["Body"]
+    longbow("worker", *sides, "--exit-when-empty")
+    assert destination.get("08") == content(30, 99)
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
+    refused = longbow("sync", *longbow.sides(source.at(), destination.at()), "--compare", "version", expect=2)
+    assert "jobsender" in refused.err

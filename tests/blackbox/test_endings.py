@@ -1,0 +1,79 @@
+"""How a worker ends on EC2: Spot notices, recommendations and the end of the instance, and who is told."""
+
+import json
+
+import pytest
+
+from ec2 import INSTANCE, LIFECYCLE, REBALANCE, SPOT, Ec2
+from stores import MIB, assert_same, content
+from test_cluster import Cluster, wait_for
+
+
+@pytest.fixture
+def cluster(ministack, longbow):
+    """A queue and a table that nobody else uses."""
+    cluster = Cluster(ministack)
+    longbow.environment.update(cluster.environment)
+    longbow("state", "create-table", "--table", cluster.table)
+    return cluster
+
+
+@pytest.fixture
+def store(seaweedfs):
+    """The buckets' store."""
+    return seaweedfs
+
+
+@pytest.fixture
+def ec2():
+    """An instance's surroundings."""
+    ec2 = Ec2()
+    yield ec2
+    ec2.close()
+
+
+@pytest.mark.parametrize(
+    ("document", "text", "words"),
+    [
+        (SPOT, json.dumps({"action": "terminate", "time": "2026-01-02T03:04:05Z"}), "Spot interruption"),
+        (REBALANCE, json.dumps({"noticeTime": "2026-01-02T03:04:05Z"}), "rebalance"),
+        (LIFECYCLE, "Terminated", "end of the instance"),
+    ],
+)
+def test_a_notice_hands_jobs_back_and_the_group_is_told(
+    longbow, cluster, source, destination, make_proxy, ec2, document, text, words
+):
+    source.put_parts("large", content(60 * MIB), 5 * MIB)
+    slow = make_proxy(destination.store)
+    slow.limit_uploads(8 * MIB)
+    sides = longbow.sides(source.at(), destination.at(via=slow)) + cluster.flags + ["--method", "stream", "--json"]
+    longbow("jobsender", *sides)
+    environment = {**ec2.environment, "LONGBOW_WORKER__VISIBILITY": "10m", "LONGBOW_CLUSTER__DRAIN_WITHIN": "1s"}
+    worker = longbow.start("worker", *sides, "--max-requests", "4", env=environment)
+    wait_for(lambda: any(e.answered for e in slow.requests("UploadPart")), "a part has arrived")
+    assert ec2.calls == []
+    ec2.documents[document] = text
+    ended = longbow.judge(worker.wait(), 0)
+    assert ended.summary["stopped"] and words in ended.out + ended.err, str(ended)
+    # Visible at once; the group need not wait for its time-out.
+    assert cluster.depth() == (1, 0, 0), str(ended)
+    [call] = ec2.calls
+    assert call == {
+        "Action": "CompleteLifecycleAction", "Version": "2011-01-01", "AutoScalingGroupName": "workers",
+        "InstanceId": INSTANCE, "LifecycleHookName": "drain", "LifecycleActionResult": "CONTINUE",
+    }  # fmt: skip
+
+    slow.limit_uploads(None)
+    done = longbow("worker", *sides, "--exit-when-empty")
+    assert done.summary["copied"] == 1 and done.summary["parts_reused"] > 0
+    assert_same(source, destination)
+    assert destination.uploads() == []
+
+
+def test_a_signal_tells_no_group(longbow, cluster, source, destination, ec2):
+    sides = longbow.sides(source.at(), destination.at()) + cluster.flags + ["--json"]
+    worker = longbow.start("worker", *sides, env=ec2.environment)
+    wait_for(lambda: LIFECYCLE in ec2.asked, "notices are looked for")
+    worker.signal(15)
+    longbow.judge(worker.wait(), 0)
+    assert ec2.calls == []
