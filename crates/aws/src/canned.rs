@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -73,11 +74,20 @@ impl Canned {
     }
 
     pub(crate) async fn connect(&self, options: &SideOptions) -> Result<S3Store, StoreError> {
+        self.connect_at(options, SharedTimeSource::default()).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn connect_at(
+        &self,
+        options: &SideOptions,
+        time: SharedTimeSource,
+    ) -> Result<S3Store, StoreError> {
         let lean = |address: &Address, options: &SideOptions| match options.sdk_only {
             true => Err("as asked".into()),
             false => Ok(Transport::Canned(self.clone(), address.origin().clone())),
         };
-        connect_over("bucket", options, SharedHttpClient::new(self.clone()), lean).await
+        connect_over("bucket", options, SharedHttpClient::new(self.clone()), time, lean).await
     }
 
     async fn reply(&self, asked: Asked) -> http::Response<Bytes> {
@@ -149,5 +159,23 @@ impl HttpConnector for Canned {
             let response = this.reply(asked).await.map(SdkBody::from);
             Ok(HttpResponse::try_from(response).unwrap())
         })
+    }
+}
+
+/// A time that a test sets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hand(Arc<std::sync::atomic::AtomicU64>);
+
+impl Hand {
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl aws_smithy_async::time::TimeSource for Hand {
+    /// Begins at 2026-01-01.
+    fn now(&self) -> std::time::SystemTime {
+        let since = 1_767_225_600 + self.0.load(std::sync::atomic::Ordering::SeqCst);
+        std::time::UNIX_EPOCH + std::time::Duration::from_secs(since)
     }
 }

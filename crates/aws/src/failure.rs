@@ -14,6 +14,7 @@ use longbow_core::object::ObjectKey;
 use longbow_core::port::WriteCondition;
 
 use crate::call::Call;
+use crate::identity::may_pass;
 
 pub(crate) const BUCKET_REGION: &str = "x-amz-bucket-region";
 
@@ -117,7 +118,8 @@ pub(crate) fn bucket_region<E>(error: &SdkError<E, HttpResponse>) -> Option<Stri
 /// Credentials that are not to be had.
 pub(crate) fn credentials_fault(about: &About<'_>, error: &(dyn Error + 'static)) -> StoreError {
     let text = format!("the credentials cannot be loaded or renewed: {}", chain(error));
-    about.fault(StoreErrorKind::Credentials, &text)
+    let kind = if may_pass(error) { StoreErrorKind::Transient } else { StoreErrorKind::Credentials };
+    about.fault(kind, &text)
 }
 
 /// Faults without any reply.
@@ -372,7 +374,9 @@ pub(crate) fn printable(text: &str) -> String {
     out
 }
 
-fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&e| e.source())
 }
 

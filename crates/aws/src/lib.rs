@@ -30,6 +30,7 @@ pub use dynamodb::{
     AttributeType, DynamoCheckpoints, DynamoState, IndexSchema, Recorded, StateCount, StateTable,
     TableOptions, TableSchema,
 };
+pub use identity::{RoleOptions, StoredKeys};
 pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};
 pub use rights::{Refusal, RefusalKind, Tried, try_parameters};

@@ -11,14 +11,16 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    AppName, Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedAsyncSleep,
-    SharedHttpClient, StalledStreamProtectionConfig,
+    AppName, Builder, IdentityCache, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::pool::{ConnectionPool, DriverSpawner, Partition, PartitionId};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
@@ -30,7 +32,7 @@ use longbow_core::object::{Encryption, KeyOrder};
 use longbow_core::port::StoreTraits;
 
 use crate::endpoint::{Endpoint, partition, path_style};
-use crate::identity::{self, Identity};
+use crate::identity::{self, Identity, Keys, RoleOptions, Stored, StoredKeys, Surroundings};
 use crate::lean::{Address, Pool, Signer, Transport};
 use crate::replies::SoundReplies;
 use crate::s3::{Clients, S3Store, Writing};
@@ -55,6 +57,11 @@ pub struct SideOptions {
     pub secret_key: Option<String>,
     /// The session token of temporary keys. Never shown.
     pub session_token: Option<String>,
+    /// Keys in a parameter, read again as they are rotated, instead of those of a profile or of the chain. The region
+    /// beside them is the side's, where none is given here.
+    pub stored_keys: Option<StoredKeys>,
+    /// A role that is taken on with the credentials that all the above lead to.
+    pub role: Option<RoleOptions>,
     /// Agree to pay for requests to a requester-pays bucket.
     pub requester_pays: bool,
     /// The storage class of what is written.
@@ -89,6 +96,8 @@ impl Default for SideOptions {
             access_key: None,
             secret_key: None,
             session_token: None,
+            stored_keys: None,
+            role: None,
             requester_pays: false,
             storage_class: None,
             encryption: None,
@@ -111,6 +120,8 @@ impl std::fmt::Debug for SideOptions {
             .field("profile", &self.profile)
             .field("anonymous", &self.anonymous)
             .field("explicit_keys", &self.access_key.is_some())
+            .field("stored_keys", &self.stored_keys.as_ref().map(|keys| &keys.name))
+            .field("role", &self.role)
             .finish_non_exhaustive()
     }
 }
@@ -120,7 +131,7 @@ impl std::fmt::Debug for SideOptions {
 /// that it takes [`S3Store::check`] to know whether the bucket answers. Must be called on the runtime that the
 /// store is used on.
 pub async fn connect(bucket: &str, options: &SideOptions) -> Result<S3Store, StoreError> {
-    connect_over(bucket, options, http_client(options)?, wire_to).await
+    connect_over(bucket, options, http_client(options)?, SharedTimeSource::default(), wire_to).await
 }
 
 /// The same over a given HTTP client, and over what is made of an address for the lean path.
@@ -128,6 +139,7 @@ pub(crate) async fn connect_over(
     bucket: &str,
     options: &SideOptions,
     http: SharedHttpClient,
+    time: SharedTimeSource,
     lean: impl Fn(&Address, &SideOptions) -> Result<Transport, String>,
 ) -> Result<S3Store, StoreError> {
     if options.encryption == Some(Encryption::Other) {
@@ -138,18 +150,28 @@ pub(crate) async fn connect_over(
         Endpoint::parse(url)?;
     }
     let provider_config = ProviderConfig::without_region().with_http_client(http.clone());
-    let stated = stated_region(options, &provider_config).await;
+    let stored = match &options.stored_keys {
+        Some(keys) => Some(Stored::read(keys, time.clone()).await?),
+        None => None,
+    };
+    let stated = match &stored {
+        // This machine's own region says nothing of another account's buckets.
+        Some(stored) => Some(options.region.clone().map_or_else(|| stored.region(), Region::new)),
+        None => stated_region(options, &provider_config).await,
+    };
     let region = stated.clone().unwrap_or_else(default_region);
     let provider_config = provider_config.with_region(Some(region.clone()));
-    let Identity { provider, name } = identity::find(options, &provider_config, &region).await?;
-    let signing = provider.clone();
+    let around = Surroundings { config: &provider_config, http: &http, time: &time, region: &region };
+    let Identity { keys, name } = identity::find(options, stored, &around).await?;
 
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
         .region(region.clone())
+        // They are kept in one place, for both ways.
+        .identity_cache(IdentityCache::no_cache())
         .app_name(AppName::new("longbow").map_err(internal)?);
-    loader = match provider {
-        Some(provider) => loader.credentials_provider(provider),
+    loader = match &keys {
+        Some(keys) => loader.credentials_provider(SharedCredentialsProvider::new(keys.clone())),
         None => loader.no_credentials(),
     };
     if let Some(profile) = &options.profile {
@@ -159,7 +181,7 @@ pub(crate) async fn connect_over(
         loader = loader.endpoint_url(url);
     }
     let config = loader.load().await;
-    let endpoint = endpoint_of(&config).map(|url| Endpoint::parse(&url)).transpose()?;
+    let endpoint = endpoint_of(&config, "S3").map(|url| Endpoint::parse(&url)).transpose()?;
     let amazon = endpoint.as_ref().is_none_or(Endpoint::is_amazon);
 
     let mut region = region;
@@ -168,7 +190,7 @@ pub(crate) async fn connect_over(
         let here = ImdsRegionProvider::builder().configure(&provider_config).imds_client(service).build();
         region = here.region().await.unwrap_or(region);
     }
-    let parts = Parts { bucket, options, config: &config, endpoint: endpoint.as_ref() };
+    let parts = Parts { bucket, options, config: &config, endpoint: endpoint.as_ref(), keys: keys.as_ref() };
     let mut store = parts.store(&region, amazon, name.clone());
     // Directory buckets and access points say where they are themselves.
     let found_by_name = bucket.starts_with("arn:") || bucket.ends_with("--x-s3");
@@ -186,7 +208,7 @@ pub(crate) async fn connect_over(
         Address::find(bucket, region.as_ref(), parts.path_style(), endpoint.as_deref(), &config).await;
     match found.and_then(|address| Ok((lean(&address, options)?, address))) {
         Ok((transport, address)) => {
-            let signer = Signer::new(signing, &address.region, &address.service);
+            let signer = Signer::new(keys.clone(), &address.region, &address.service);
             Ok(store.with_lean(signer, address, transport))
         }
         Err(why) => {
@@ -232,13 +254,13 @@ pub(crate) async fn stated_region(options: &SideOptions, config: &ProviderConfig
         .await
 }
 
-/// The endpoint that the options, the environment or the profile name, in the SDK's own order.
-fn endpoint_of(config: &SdkConfig) -> Option<String> {
+/// The endpoint of a service that the options, the environment or the profile name, in the SDK's own order.
+pub(crate) fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
     if config.get_origin("endpoint_url").is_client_config() {
         return config.endpoint_url().map(str::to_owned);
     }
     let key = ServiceConfigKey::builder()
-        .service_id("S3")
+        .service_id(service)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()
@@ -271,6 +293,7 @@ struct Parts<'a> {
     options: &'a SideOptions,
     config: &'a SdkConfig,
     endpoint: Option<&'a Endpoint>,
+    keys: Option<&'a Keys>,
 }
 
 impl Parts<'_> {
@@ -295,7 +318,8 @@ impl Parts<'_> {
             storage_class: options.storage_class.as_deref().map(Into::into),
             encryption: options.encryption.clone(),
         };
-        S3Store::new(self.clients(region), traits, (region.to_string(), place), options, writing)
+        let clients = self.clients(region);
+        S3Store::new(clients, self.keys.cloned(), traits, (region.to_string(), place), options, writing)
     }
 
     fn path_style(&self) -> bool {

@@ -7,7 +7,10 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use longbow_aws::{ClusterOptions, ClusterSession, NoticeOptions, Parameters, SqsOptions, SqsQueue};
+use longbow_aws::{
+    ClusterOptions, ClusterSession, NoticeOptions, Parameters, RoleOptions, SideOptions, SqsOptions,
+    SqsQueue, connect,
+};
 use longbow_core::port::JobQueue as _;
 
 const CASE: &str = "LONGBOW_TEST_CASE";
@@ -95,6 +98,38 @@ async fn asks_the_queue_and_a_parameter() {
     let queue = SqsQueue::connect(&session, &SqsOptions { queue, ..SqsOptions::default() }).await.unwrap();
     assert!(queue.depth().await.unwrap().is_idle());
     assert_eq!(Parameters::open(&session).unwrap().get("n").await.unwrap().value.expose(), "v");
+}
+
+const ASSUMED: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLEKEY</AccessKeyId>\
+    <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+    </Credentials></AssumeRoleResult></AssumeRoleResponse>";
+
+#[test]
+fn sts_is_asked_where_the_environment_says() {
+    let (s3, told_s3) = listening("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+    for own in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+        let (sts, told_sts) = listening(ASSUMED);
+        let region = ("AWS_REGION", "eu-south-7");
+        run("takes_on_a_role", &[KEYS[0], KEYS[1], region, ("AWS_ENDPOINT_URL_S3", &s3), (own, &sts)]);
+        let soon = Duration::from_secs(10);
+        let head = told_sts.recv_timeout(soon).unwrap();
+        assert!(head.contains("Credential=ENVIRONMENTKEY/") && head.contains("/eu-south-7/sts/"), "{head}");
+        let head = told_s3.recv_timeout(soon).unwrap();
+        assert!(head.contains("Credential=ROLEKEY/") && head.contains("/eu-south-7/s3/"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn takes_on_a_role() {
+    if is_case("takes_on_a_role") {
+        let role = RoleOptions {
+            arn: "arn:aws:iam::123456789012:role/copy".into(),
+            external_id: None,
+            session_name: "longbow".into(),
+        };
+        let options = SideOptions { role: Some(role), ..SideOptions::default() };
+        connect("bucket", &options).await.unwrap().check().await.unwrap();
+    }
 }
 
 #[test]

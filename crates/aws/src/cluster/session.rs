@@ -11,14 +11,17 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{AppName, SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::{
+    AppName, IdentityCache, SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SharedTimeSource;
 use aws_types::region::Region;
 use longbow_core::failure::{BackendError, StoreError, StoreErrorKind};
 
 use crate::endpoint::{Endpoint, partition};
-use crate::identity::{self, Identity};
-use crate::session::{SideOptions, http_client, stated_region};
+use crate::identity::{self, Identity, Surroundings};
+use crate::session::{SideOptions, endpoint_of, http_client, stated_region};
 
 /// How long a request may take before it is made again. Long polls get their waiting time on top.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -129,14 +132,20 @@ impl ClusterSession {
         }
         let for_identity = region.clone().unwrap_or_else(|| Region::from_static("us-east-1"));
         let provider_config = provider_config.with_region(Some(for_identity.clone()));
-        let Identity { provider, .. } =
-            identity::find(&side, &provider_config, &for_identity).await.map_err(backend)?;
+        let around = Surroundings {
+            config: &provider_config,
+            http: &http,
+            time: &SharedTimeSource::default(),
+            region: &for_identity,
+        };
+        let Identity { keys, .. } = identity::find(&side, None, &around).await.map_err(backend)?;
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
+            .identity_cache(IdentityCache::no_cache())
             .region(for_identity)
             .app_name(AppName::new("longbow").map_err(|e| BackendError::fatal(e.to_string()))?);
-        if let Some(provider) = provider {
-            loader = loader.credentials_provider(provider);
+        if let Some(keys) = keys {
+            loader = loader.credentials_provider(SharedCredentialsProvider::new(keys));
         }
         if let Some(profile) = &options.profile {
             loader = loader.profile_name(profile);
@@ -202,7 +211,7 @@ impl ClusterSession {
     /// What a request to Auto Scaling needs, for which there is no client.
     pub(crate) fn autoscaling(&self) -> Result<Direct, BackendError> {
         let region = self.region_for(None, "the Auto Scaling group")?;
-        let endpoint = self.endpoint("Auto Scaling").unwrap_or_else(|| {
+        let endpoint = endpoint_of(&self.config, "Auto Scaling").unwrap_or_else(|| {
             // Domains of the partitions (AWS General Reference, "AWS service endpoints").
             let domain = match partition(region.as_ref()) {
                 "aws-cn" => "amazonaws.com.cn",
@@ -223,22 +232,7 @@ impl ClusterSession {
     }
 
     fn has_endpoint(&self, service: &str) -> bool {
-        self.endpoint(service).is_some()
-    }
-
-    /// The endpoint that options, environment or profile name for a service, in the SDK's own order.
-    fn endpoint(&self, service: &str) -> Option<String> {
-        let all = self.config.endpoint_url().map(str::to_owned);
-        if self.config.get_origin("endpoint_url").is_client_config() {
-            return all;
-        }
-        let key = aws_types::service_config::ServiceConfigKey::builder()
-            .service_id(service)
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build();
-        let own = key.ok().and_then(|key| self.config.service_config()?.load_config(key));
-        own.or(all)
+        endpoint_of(&self.config, service).is_some()
     }
 }
 

@@ -37,6 +37,7 @@ use crate::failure::About;
 use crate::s3::{Extent, Writing, check_extent, check_pin, condition_headers, range_header, read_page};
 use reply::Answer;
 use request::{Headers, Query};
+use signer::Signature;
 
 /// Requests that the SDK would repeat are repeated here as often (`session.rs`).
 const ATTEMPTS: u32 = 3;
@@ -253,10 +254,11 @@ impl Lean {
         let (parcel, awaiting) = outgoing.split();
         let limits = Limits { stall: self.stall, answer: self.answer };
         let sending = async {
-            let request = self.request(about, Method::PUT, Some(key), query, headers, length).await?;
+            let (request, signature) =
+                self.request(about, Method::PUT, Some(key), query, headers, length).await?;
             let answer = self.transport.send(about, request.with(parcel)).await?;
             if !answer.is_success() {
-                return Err(self.refused(about, answer).await);
+                return Err(self.refused(about, answer, &signature).await);
             }
             let written = answer.written();
             answer.discard(about, self.answer).await?;
@@ -277,8 +279,8 @@ impl Lean {
         query: &Query,
         headers: &Headers,
     ) -> Result<Answer, Refusal> {
-        let request = self.request(about, method, key, query, headers, 0).await?.empty();
-        let sending = self.transport.send(about, request);
+        let (request, signature) = self.request(about, method, key, query, headers, 0).await?;
+        let sending = self.transport.send(about, request.empty());
         let answer = match tokio::time::timeout(self.answer, sending).await {
             Ok(answer) => answer?,
             Err(_) => {
@@ -286,20 +288,19 @@ impl Lean {
                 return Err(Refusal::Again(about.fault(StoreErrorKind::Transient, &text)));
             }
         };
-        if answer.is_success() { Ok(answer) } else { Err(self.refused(about, answer).await) }
+        if answer.is_success() { Ok(answer) } else { Err(self.refused(about, answer, &signature).await) }
     }
 
-    async fn refused(&self, about: &About<'_>, answer: Answer) -> Refusal {
-        let refusal = answer.refuse(about, self.answer).await;
-        if let Refusal::Final(error) = &refusal
-            && matches!(
-                error.code.as_deref(),
-                Some("ExpiredToken" | "ExpiredTokenException" | "InvalidToken")
-            )
-        {
-            self.signer.renew();
+    async fn refused(&self, about: &About<'_>, answer: Answer, signature: &Signature) -> Refusal {
+        match answer.refuse(about, self.answer).await {
+            // Keys that were rotated since are no fault of the request.
+            Refusal::Final(error)
+                if error.kind == StoreErrorKind::Credentials && self.signer.refused(signature) =>
+            {
+                Refusal::Again(error)
+            }
+            refusal => refusal,
         }
-        refusal
     }
 
     async fn request(
@@ -310,15 +311,17 @@ impl Lean {
         query: &Query,
         headers: &Headers,
         length: u64,
-    ) -> Result<request::Unsent, Refusal> {
+    ) -> Result<(request::Unsent, Signature), Refusal> {
         let uri = self.address.uri(key, query);
         let signature =
             self.signer.sign(about, method.as_str(), &uri, headers).await.map_err(Refusal::Final)?;
-        request::Unsent::new(method, &uri, self.address.host(), headers, &signature, length).map_err(|why| {
-            Refusal::Final(
-                about.fault(StoreErrorKind::Permanent, &format!("the request cannot be made: {why}")),
-            )
-        })
+        match request::Unsent::new(method, &uri, self.address.host(), headers, &signature, length) {
+            Ok(request) => Ok((request, signature)),
+            Err(why) => {
+                let text = format!("the request cannot be made: {why}");
+                Err(Refusal::Final(about.fault(StoreErrorKind::Permanent, &text)))
+            }
+        }
     }
 
     fn usual_headers(&self) -> Headers {

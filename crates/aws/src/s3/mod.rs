@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{RequestPayer, ServerSideEncryption, StorageClass};
-use longbow_core::failure::StoreError;
+use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
@@ -29,6 +29,7 @@ use longbow_core::transfer::PartPlan;
 use crate::body::Limits;
 use crate::call::Call;
 use crate::failure::About;
+use crate::identity::Keys;
 use crate::lean::{Address, Lean, Signer, Transport};
 use crate::session::SideOptions;
 
@@ -68,6 +69,7 @@ impl Writing {
 #[derive(Debug, Clone)]
 pub struct S3Store {
     clients: Clients,
+    keys: Option<Keys>,
     bucket: Arc<str>,
     region: String,
     place: String,
@@ -82,6 +84,7 @@ pub struct S3Store {
 impl S3Store {
     pub(crate) fn new(
         clients: Clients,
+        keys: Option<Keys>,
         traits: StoreTraits,
         (region, place): (String, String),
         options: &SideOptions,
@@ -89,6 +92,7 @@ impl S3Store {
     ) -> Self {
         Self {
             clients,
+            keys,
             bucket: traits.container.as_str().into(),
             region,
             place,
@@ -159,6 +163,16 @@ impl S3Store {
         }
     }
 
+    /// Keys that were refused are asked for again, whichever way the request went.
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let (Err(error), Some(keys)) = (&outcome, &self.keys)
+            && error.kind == StoreErrorKind::Credentials
+        {
+            keys.refused(None);
+        }
+        outcome
+    }
+
     fn about<'a>(&'a self, call: Call, key: Option<&'a ObjectKey>) -> About<'a> {
         About { call, bucket: &self.bucket, region: &self.region, place: &self.place, key, condition: None }
     }
@@ -184,7 +198,7 @@ impl ObjectStore for S3Store {
     }
 
     async fn list(&self, prefix: &Prefix, page: Option<&str>) -> Result<ListPage, StoreError> {
-        self.list_page(prefix, None, page, list::PAGE).await
+        self.noted(self.list_page(prefix, None, page, list::PAGE).await)
     }
 
     async fn list_from(
@@ -193,7 +207,7 @@ impl ObjectStore for S3Store {
         after: Option<&ObjectKey>,
         page: Option<&str>,
     ) -> Result<ListPage, StoreError> {
-        let found = self.list_page(prefix, after, page, list::PAGE).await?;
+        let found = self.noted(self.list_page(prefix, after, page, list::PAGE).await)?;
         match after {
             Some(after) => list::begins_after(found, after),
             None => Ok(found),
@@ -206,38 +220,38 @@ impl ObjectStore for S3Store {
         after: Option<&ObjectKey>,
         page: Option<&str>,
     ) -> Result<ListPage, StoreError> {
-        self.versions_page(prefix, after, page).await
+        self.noted(self.versions_page(prefix, after, page).await)
     }
 
     async fn head(&self, key: &ObjectKey, request: &HeadRequest) -> Result<ObjectHead, StoreError> {
-        self.head_object(key, request).await
+        self.noted(self.head_object(key, request).await)
     }
 
     async fn get(&self, key: &ObjectKey, request: &GetRequest) -> Result<ObjectBody, StoreError> {
-        self.get_object(key, request).await
+        self.noted(self.get_object(key, request).await)
     }
 
     async fn put(&self, key: &ObjectKey, body: PutBody, request: &PutRequest) -> Result<Written, StoreError> {
-        self.put_object(key, body, request).await
+        self.noted(self.put_object(key, body, request).await)
     }
 
     async fn copy(&self, key: &ObjectKey, request: &CopyRequest) -> Result<Written, StoreError> {
-        self.copy_object(key, request).await
+        self.noted(self.copy_object(key, request).await)
     }
 
     async fn delete(&self, key: &ObjectKey, if_match: Option<&ETag>) -> Result<(), StoreError> {
-        self.delete_object(key, if_match).await
+        self.noted(self.delete_object(key, if_match).await)
     }
 
     async fn tags(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Vec<Tag>, StoreError> {
-        self.object_tags(key, version).await
+        self.noted(self.object_tags(key, version).await)
     }
 }
 
 #[async_trait]
 impl MultipartStore for S3Store {
     async fn create_upload(&self, key: &ObjectKey, request: &CreateRequest) -> Result<UploadId, StoreError> {
-        self.create_multipart(key, request).await
+        self.noted(self.create_multipart(key, request).await)
     }
 
     async fn put_part(
@@ -247,7 +261,7 @@ impl MultipartStore for S3Store {
         body: PutBody,
         request: &PartRequest,
     ) -> Result<Written, StoreError> {
-        self.upload_part(key, upload, body, request).await
+        self.noted(self.upload_part(key, upload, body, request).await)
     }
 
     async fn copy_part(
@@ -258,7 +272,7 @@ impl MultipartStore for S3Store {
         range: ByteRange,
         source: &CopyRequest,
     ) -> Result<Written, StoreError> {
-        self.upload_part_copy(key, upload, number, range, source).await
+        self.noted(self.upload_part_copy(key, upload, number, range, source).await)
     }
 
     async fn list_parts(
@@ -267,7 +281,7 @@ impl MultipartStore for S3Store {
         upload: &UploadId,
         _: &PartPlan,
     ) -> Result<Vec<ListedPart>, StoreError> {
-        self.parts(key, upload).await
+        self.noted(self.parts(key, upload).await)
     }
 
     async fn uploads_page(
@@ -275,7 +289,7 @@ impl MultipartStore for S3Store {
         prefix: &Prefix,
         page: Option<&UploadsMarker>,
     ) -> Result<UploadsPage, StoreError> {
-        self.uploads(prefix, page).await
+        self.noted(self.uploads(prefix, page).await)
     }
 
     async fn complete_upload(
@@ -284,11 +298,11 @@ impl MultipartStore for S3Store {
         upload: &UploadId,
         request: &CompleteRequest,
     ) -> Result<Written, StoreError> {
-        self.complete_multipart(key, upload, request).await
+        self.noted(self.complete_multipart(key, upload, request).await)
     }
 
     async fn abort_upload(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), StoreError> {
-        self.abort_multipart(key, upload).await
+        self.noted(self.abort_multipart(key, upload).await)
     }
 }
 
