@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longbow_aws::{S3Store, SideOptions};
+use longbow_aws::{
+    ClusterOptions, ClusterSession, Parameters, RoleOptions, S3Store, SideOptions, StoredKeys,
+};
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{KeyOrder, Location, ObjectKey, Prefix, Timestamp};
 use longbow_core::port::{MultipartStore, ObjectStore as _, StoreTraits};
@@ -11,7 +13,7 @@ use longbow_core::route::Route;
 use longbow_local::{Database, Directory, DirectoryOptions, SystemClock};
 
 use crate::exit::CommandError;
-use crate::settings::{Credentials, Settings, SideSettings, is_plain_http_elsewhere};
+use crate::settings::{ClusterSettings, Credentials, Settings, SideSettings, is_plain_http_elsewhere};
 
 /// One side, open.
 pub(crate) struct OpenSide {
@@ -86,7 +88,7 @@ impl OpenSide {
 
 /// Opens the source.
 pub(crate) async fn open_source(location: &Location, settings: &Settings) -> Result<OpenSide, CommandError> {
-    let options = side_options(&settings.source);
+    let options = side_options(&settings.source, settings).await?;
     open("source", location, options, Use::Read, settings.allow_http).await
 }
 
@@ -96,7 +98,7 @@ pub(crate) async fn open_destination(
     settings: &Settings,
     purpose: Use,
 ) -> Result<OpenSide, CommandError> {
-    let mut options = side_options(&settings.destination.side);
+    let mut options = side_options(&settings.destination.side, settings).await?;
     options.storage_class = settings.destination.storage_class.clone();
     options.encryption = settings.destination.encryption.clone();
     open("destination", location, options, purpose, settings.allow_http).await
@@ -155,30 +157,53 @@ pub(crate) fn at_start(side: &str, location: &Location, place: &str, error: &Sto
     }
 }
 
-fn side_options(settings: &SideSettings) -> SideOptions {
-    let (anonymous, keys) = match &settings.credentials {
-        Credentials::Chain => (false, None),
-        Credentials::Anonymous => (true, None),
-        Credentials::Stored { .. } => (false, None),
-        Credentials::Keys { id, secret, token } => (false, Some((id.clone(), secret.clone(), token.clone()))),
+/// How assumed roles call themselves in the other account's logs.
+const SESSION: &str = "longbow";
+
+async fn side_options(side: &SideSettings, settings: &Settings) -> Result<SideOptions, CommandError> {
+    let mut options = SideOptions {
+        endpoint_url: side.endpoint_url.clone(),
+        region: side.region.clone(),
+        profile: side.profile.clone(),
+        path_style: side.path_style,
+        requester_pays: side.requester_pays,
+        expected_bucket_owner: side.expected_bucket_owner.clone(),
+        role: side.role.as_ref().map(|role| RoleOptions {
+            arn: role.arn.clone(),
+            external_id: role.external_id.clone(),
+            session_name: SESSION.to_owned(),
+        }),
+        ..SideOptions::default()
     };
-    let (access_key, secret_key, session_token) = match keys {
-        Some((id, secret, token)) => (Some(id), Some(secret), token),
-        None => (None, None, None),
-    };
-    SideOptions {
+    match &side.credentials {
+        Credentials::Chain => {}
+        Credentials::Anonymous => options.anonymous = true,
+        Credentials::Keys { id, secret, token } => {
+            options.access_key = Some(id.clone());
+            options.secret_key = Some(secret.clone());
+            options.session_token = token.clone();
+        }
+        Credentials::Stored { parameter } => {
+            let session = open_cluster(&settings.cluster).await?;
+            let parameters = Parameters::open(&session).map_err(|e| CommandError::Usage(e.to_string()))?;
+            options.stored_keys = Some(StoredKeys { parameters, name: parameter.clone() });
+        }
+    }
+    Ok(options)
+}
+
+/// The identity and the connections for what a fleet shares: queue, table, parameters.
+pub(crate) async fn open_cluster(settings: &ClusterSettings) -> Result<ClusterSession, CommandError> {
+    let options = ClusterOptions {
         endpoint_url: settings.endpoint_url.clone(),
         region: settings.region.clone(),
         profile: settings.profile.clone(),
-        path_style: settings.path_style,
-        anonymous,
-        access_key,
-        secret_key,
-        session_token,
-        requester_pays: settings.requester_pays,
-        expected_bucket_owner: settings.expected_bucket_owner.clone(),
-        ..SideOptions::default()
-    }
+        ..ClusterOptions::default()
+    };
+    ClusterSession::open(&options).await.map_err(|error| {
+        let text = format!("the cluster cannot be used: {error}");
+        if error.transient { CommandError::Failed(text) } else { CommandError::Usage(text) }
+    })
 }
 
 /// Whether equal bucket names mean one bucket on both sides. Amazon's names are unique in each partition, whatever

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longbow_aws::{
-    ClusterOptions, ClusterSession, DynamoState, Parameter, Parameters, SqsOptions, SqsQueue, StateTable,
-    TableOptions,
+    ClusterSession, DynamoState, Parameter, Parameters, SqsOptions, SqsQueue, StateTable, TableOptions,
 };
 use longbow_core::failure::BackendError;
 use longbow_core::port::StoreTraits;
@@ -17,6 +16,7 @@ use longbow_local::SystemClock;
 
 use super::Surrounding;
 use super::route::Sides;
+use crate::backend;
 use crate::cli::Flags;
 use crate::exit::CommandError;
 use crate::settings::{ClusterSettings, Faults, FlagLayer, Layers, Settings, resolve};
@@ -42,13 +42,7 @@ pub(super) fn settings(flags: &impl Flags, around: &Surrounding) -> Result<Setti
 impl Services {
     /// Finds the identity.
     pub(super) async fn open(settings: &ClusterSettings) -> Result<Self, CommandError> {
-        let options = ClusterOptions {
-            endpoint_url: settings.endpoint_url.clone(),
-            region: settings.region.clone(),
-            profile: settings.profile.clone(),
-            ..ClusterOptions::default()
-        };
-        let session = ClusterSession::open(&options).await.map_err(|e| at_start("the cluster", &e))?;
+        let session = backend::open_cluster(settings).await?;
         Ok(Self { session, settings: settings.clone(), clock: Arc::new(SystemClock::new()) })
     }
 
