@@ -86,7 +86,8 @@ impl<O: Outlet> Decider<O> {
         let doubtful = std::mem::take(&mut self.doubtful);
         let subjects: Vec<ObjectKey> = doubtful.iter().map(|(source, _)| self.subject(source)).collect();
         let Some(records) = self.records(&subjects).await? else {
-            self.undecided = true;
+            // They stay in doubt, so that nobody is told that all before them is decided.
+            (self.doubtful, self.undecided) = (doubtful, true);
             return Ok(());
         };
         if records.len() != doubtful.len() {

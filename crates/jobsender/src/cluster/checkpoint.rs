@@ -98,6 +98,11 @@ impl CheckpointPlan {
 }
 
 impl Recorder {
+    /// The same for a run that no later one may go on from.
+    pub(crate) fn that_saves_nothing(self) -> Self {
+        Self { off: true, ..self }
+    }
+
     /// Everything up to `name` is decided and pushed.
     pub(crate) async fn decided_upto(&mut self, name: &str, sender: &Sender) {
         self.save_arrived(sender).await;

@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::patience;
 
-/// As many messages as one call gives.
-const CALL: usize = 10;
+/// Each look counts as a reception, and a queue puts aside what was received too often: so one message a call, until the
+/// first job answers.
+const CALL: usize = 1;
 /// Calls of a look at most. More messages than these give were not to be looked at.
-const CALLS: usize = 4;
+const CALLS: usize = 12;
 /// Long enough for a call to ask all servers of the queue (SQS Developer Guide, "Short and long polling").
 const WAIT: Duration = Duration::from_secs(1);
 /// They come back by themselves then, should this process die in between.
@@ -68,14 +69,13 @@ pub(crate) async fn look(
                 }
             }
         }
-        // One job is answer enough, and each look at it counts as a reception.
+        // One job is answer enough.
         if !jobs.is_empty() {
             break;
         }
     }
-    // A call takes ten at most.
-    for some in jobs.chunks(CALL) {
-        patience::persist(stop, || queue.change_visibility(some, Duration::ZERO)).await?;
+    if !jobs.is_empty() {
+        patience::persist(stop, || queue.change_visibility(&jobs, Duration::ZERO)).await?;
     }
     if let Some(error) = failed {
         return Err(error);

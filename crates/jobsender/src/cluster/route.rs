@@ -204,7 +204,7 @@ async fn listings(
 ) -> Result<(), JobsenderError> {
     crate::refuse_unfit(comparison, task.source.as_ref())?;
     let options = &shared.options;
-    let about = about(&task.route, comparison);
+    let about = about(task, comparison);
     let (after, recorder) = begin(shared, task, comparison, &about).await;
     report.resumed_after = after.clone();
     let gather = task.removals.map(|most| Arc::new(Gather::new(most)));
@@ -218,7 +218,8 @@ async fn listings(
         selection: task.route.selection.clone(),
         source_order: None,
         destination_order: None,
-        spill: options.spill.join(task.route.name.as_str()),
+        // A route may be called `..`.
+        spill: options.spill.join(format!("route-{}", task.route.name)),
         observer: task.observer.clone(),
     };
     let mut decider = Decider {
@@ -308,16 +309,20 @@ async fn begin(
     about: &str,
 ) -> (Option<String>, Option<Recorder>) {
     let Some(plan) = &shared.checkpoints else { return (None, None) };
-    // A comparison that goes on has not seen the names before; and without byte order no name says how far it came.
-    let ordered = |store: &Arc<dyn ObjectStore>| store.traits().order == Some(KeyOrder::Bytes);
-    if task.removals.is_some()
-        || shared.options.dry_run
-        || !ordered(&task.source)
-        || !ordered(&task.destination)
-    {
+    if shared.options.dry_run {
         return (None, None);
     }
     let name = &task.route.name;
+    let record = |began| {
+        let (clock, observer) = (shared.clock.clone(), task.observer.clone());
+        plan.record(name.clone(), about.to_owned(), began, clock, observer, shared.leave.clone())
+    };
+    // A comparison that goes on has not seen the names before; and without byte order no name says how far it came. Such
+    // a run only removes what an earlier one has left, once it has come to its end.
+    let ordered = |store: &Arc<dyn ObjectStore>| store.traits().order == Some(KeyOrder::Bytes);
+    if task.removals.is_some() || !ordered(&task.source) || !ordered(&task.destination) {
+        return (None, Some(record(shared.clock.now()).that_saves_nothing()));
+    }
     let mut resumed = plan.resume(name, about, shared.clock.as_ref(), task.observer.as_ref()).await;
     if let Some(upto) = resumed.as_ref().map(|r| r.upto.clone())
         && !can_begin_after(task, comparison, &upto).await
@@ -331,14 +336,7 @@ async fn begin(
             resumed.upto
         ));
     }
-    let recorder = plan.record(
-        name.clone(),
-        about.to_owned(),
-        began,
-        shared.clock.clone(),
-        task.observer.clone(),
-        shared.leave.clone(),
-    );
+    let recorder = record(began);
     (resumed.map(|r| r.upto), Some(recorder))
 }
 
@@ -358,13 +356,16 @@ async fn can_begin_after(task: &Ends, comparison: Comparison, name: &str) -> boo
 }
 
 /// What is compared and how, in a form that changes with it.
-fn about(route: &NamedRoute, comparison: Comparison) -> String {
+fn about(task: &Ends, comparison: Comparison) -> String {
     // FNV-1a over the globs: their text may be long, and only a change of it matters.
-    let globs = format!("{:?}", route.selection).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let Route { source, destination } = &route.route;
-    format!("{source} → {destination}, by {comparison}, globs {globs:016x}")
+    let globs =
+        format!("{:?}", task.route.selection).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    let Route { source, destination } = &task.route.route;
+    // Buckets of one name may be at several endpoints.
+    let (from, to) = (task.source.traits().name, task.destination.traits().name);
+    format!("{source} ({from}) → {destination} ({to}), by {comparison}, globs {globs:016x}")
 }
 
 fn take(report: &mut RouteReport, listed: SidesSummary) {

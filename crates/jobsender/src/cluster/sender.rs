@@ -215,9 +215,10 @@ impl Sender {
         let count = batch.len() as u64;
         self.gathered -= count.min(self.gathered);
         while self.calls.len() >= self.options.at_once.max(1) {
-            match self.calls.join_next_with_id().await {
-                Some(end) => self.account(end)?,
-                None => break,
+            let Some(end) = self.calls.join_next_with_id().await else { break };
+            if let Err(error) = self.account(end) {
+                self.drop_jobs(count);
+                return Err(error);
             }
         }
         let number = self.next;
@@ -251,16 +252,21 @@ impl Sender {
         self.counts.sent += end.sent.len() as u64;
         self.counts.again += end.again;
         self.drop_jobs(end.dropped);
+        // Every job is counted, whatever becomes of the lists.
+        let mut written = Ok(());
         for job in &end.sent {
-            self.record.sent(job).map_err(JobsenderError::Sink)?;
+            written = written.and_then(|()| self.record.sent(job));
         }
         for (job, reason) in end.unsent {
             self.counts.unsent += 1;
             self.left_behind = true;
-            self.record.unsent(&job.subject, &reason).map_err(JobsenderError::Sink)?;
+            written = written.and_then(|()| self.record.unsent(&job.subject, &reason));
             self.name(job.subject, reason);
         }
-        end.fatal.map_or(Ok(()), Err)
+        match end.fatal {
+            Some(error) => Err(error),
+            None => written.map_err(JobsenderError::Sink),
+        }
     }
 
     fn drop_jobs(&mut self, count: u64) {

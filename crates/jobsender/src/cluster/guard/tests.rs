@@ -56,8 +56,27 @@ async fn lbb_27_a_message_in_flight_refuses() {
 async fn a_trial_message_beside_a_job_goes_and_the_job_stays() {
     let queue = of(&[TEST, HUB, TEST]);
     assert!(matches!(asked(&queue, WhenBusy::Refuse).await, Start::Refuse(_)));
-    assert_eq!(queue.bodies(), [HUB]);
-    assert_eq!(queue.depth().await.unwrap().visible, 1);
+    assert_eq!(queue.bodies(), [HUB, TEST], "what lies behind the first job need not be looked at");
+    assert_eq!(queue.depth().await.unwrap().visible, 2);
+}
+
+/// A queue puts aside what was received too often: a run every few minutes must not use that up for jobs that wait.
+#[tokio::test(start_paused = true)]
+async fn a_look_costs_one_reception_of_one_job() {
+    let queue = of(&[HUB; 10]);
+    for _ in 0..3 {
+        assert!(matches!(asked(&queue, WhenBusy::Refuse).await, Start::Refuse(_)));
+    }
+    let found = queue.receive(10, Duration::ZERO, Duration::ZERO).await.unwrap();
+    let receptions: u32 = found.iter().map(|delivery| delivery.receive_count).sum();
+    assert_eq!((found.len(), receptions), (10, 10 + 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_trial_messages_as_are_looked_at_are_acknowledged_in_one_look() {
+    let queue = of(&[TEST; 10]);
+    assert_eq!(asked(&queue, WhenBusy::Refuse).await, Start::Go);
+    assert_eq!(queue.bodies().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,8 +86,8 @@ async fn what_cannot_be_read_refuses_and_stays_for_a_worker() {
         Start::Refuse(why) => assert!(why.contains("no jobs that longbow knows"), "{why}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(queue.bodies(), ["?"]);
-    assert_eq!(queue.depth().await.unwrap().visible, 1);
+    assert_eq!(queue.bodies(), ["?", TEST]);
+    assert_eq!(queue.depth().await.unwrap().visible, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -188,6 +188,47 @@ async fn a_stop_drops_what_is_not_sent_and_counts_it() {
 }
 
 /// A queue that answers nothing useful must not make the counts wrong.
+/// The list cannot be written, or the queue fails for good, while more batches wait: each job is counted once all the same.
+#[tokio::test(start_paused = true)]
+async fn jobs_are_counted_when_a_run_ends_by_an_error() {
+    struct Full;
+    impl RunRecord for Full {
+        fn sent(&self, _: &OutgoingJob) -> Result<(), BackendError> {
+            Err(BackendError::fatal("no room for the list"))
+        }
+        fn unsent(&self, _: &ObjectKey, _: &str) -> Result<(), BackendError> {
+            Err(BackendError::fatal("no room for the list"))
+        }
+    }
+    for fatal in [false, true] {
+        let queue = Arc::new(Moody { slow: Duration::from_millis(5), ..Moody::default() });
+        for n in 0..7 {
+            queue.refuse.lock().unwrap().insert(n.to_string(), 99);
+        }
+        if fatal {
+            *queue.fail.lock().unwrap() = (0..3).map(|_| Some(BackendError::fatal("gone"))).collect();
+        }
+        let options = SendOptions { at_once: 2, ..three() };
+        let leave = Leave::until(CancellationToken::new());
+        let mut sender = Sender::new(queue.clone(), options, leave, Arc::new(Full));
+        let mut pushed = 0;
+        let mut end = Ok(());
+        for n in 0..100 {
+            pushed += 1;
+            end = sender.push(job(n)).await;
+            if end.is_err() {
+                break;
+            }
+        }
+        assert!(end.is_err());
+        sender.abandon().await;
+        let counts = sender.counts();
+        assert_eq!(counts.sent + counts.missing(), pushed, "{fatal}: {counts:?}");
+        assert_eq!(counts.sent, queue.taken.lock().unwrap().len() as u64);
+        assert!(sender.left_behind());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_dies_is_counted_and_an_error() {
     struct Dies(FakeQueue);

@@ -159,3 +159,34 @@ async fn sides_in_another_order_have_no_checkpoints() {
     run(&cluster).await.unwrap();
     assert_eq!((cluster.keys(), cluster.checkpoints.saves()), (missing, 0));
 }
+
+/// A run that compares everything anew, since it is to remove, takes away what an earlier run had left: else a later one
+/// would go on from there and skip what changed meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_full_comparison_that_has_ended_leaves_no_earlier_checkpoint() {
+    let (mut cluster, missing) = world(1);
+    cluster.faults.stop_at(30, When::Before, Manner::Hang);
+    run(&cluster).await;
+    assert!(checkpoint(&cluster).is_some());
+    cluster.faults = Faults::new();
+    let mut task = cluster.task(named("r", "s3://src/p", "s3://dst/q"));
+    task.removals = Some(100);
+    let report = cluster.run(vec![task]).await.unwrap();
+    assert!(report.is_success(), "{report:?}");
+    assert_eq!((cluster.keys(), checkpoint(&cluster)), (missing, None));
+}
+
+/// Two buckets of one name at two endpoints are two comparisons.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_of_another_endpoint_is_not_gone_on_with() {
+    let (mut cluster, missing) = world(1);
+    cluster.faults.stop_at(30, When::Before, Manner::Hang);
+    run(&cluster).await;
+    let kept = checkpoint(&cluster).unwrap();
+    assert!(kept.about.contains("s3://src (in memory)"), "the store says where it is: {}", kept.about);
+    let moved = Checkpoint { about: kept.about.replace("in memory", "elsewhere"), ..kept };
+    cluster.faults = Faults::new();
+    cluster.checkpoints.save(&RouteName::new("r").unwrap(), &moved).await.unwrap();
+    assert_eq!(run(&cluster).await, Some(None));
+    assert_eq!(cluster.keys(), missing);
+}
