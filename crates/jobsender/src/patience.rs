@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use longbow_core::backoff::Backoff;
-use longbow_core::failure::BackendError;
+use longbow_core::failure::{BackendError, FailureClass, StoreError};
 use tokio_util::sync::CancellationToken;
 
 /// Calls in all, the first included.
@@ -29,6 +29,33 @@ pub(crate) async fn wait(duration: Duration, stop: &CancellationToken) -> bool {
         () = stop.cancelled() => false,
         () = tokio::time::sleep(duration) => true,
     }
+}
+
+/// Repeats a request to a store while its fault may pass, attempts are left and nobody says stop.
+pub(crate) async fn persist_store<T, C, F>(stop: &CancellationToken, mut call: C) -> Result<T, StoreError>
+where
+    C: FnMut() -> F,
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut retry = 0;
+    loop {
+        let error = match call().await {
+            Err(error) => error,
+            end => return end,
+        };
+        if !may_pass(&error)
+            || retry + 1 >= ATTEMPTS
+            || !wait(delay(retry, error.class() == FailureClass::Throttled), stop).await
+        {
+            return Err(error);
+        }
+        retry += 1;
+    }
+}
+
+/// Whether the same request may succeed a little later.
+pub(crate) fn may_pass(error: &StoreError) -> bool {
+    matches!(error.class(), FailureClass::Throttled | FailureClass::Transient)
 }
 
 /// Repeats a call of a backend while its faults may pass, attempts are left and nobody says stop.

@@ -91,8 +91,8 @@ async fn take(
     for item in items.drain(..) {
         match item {
             Item::Fault(fault) => {
-                tracing::warn!(%fault, route = %route.name, "a line of the manifest gives no object");
                 if report.faults.len() < SHOWN {
+                    tracing::warn!(%fault, route = %route.name, "a line of the manifest gives no object");
                     report.faults.push(fault);
                 }
             }

@@ -12,7 +12,9 @@
 mod checkpoint;
 mod guard;
 mod lease;
+mod lists;
 mod manifest;
+mod manifest_bytes;
 mod outlet;
 mod record;
 mod removal;
@@ -32,7 +34,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use checkpoint::CheckpointPlan;
 pub use lease::LockPlan;
+pub use lists::{ListError, ListPlan, ListTarget, Lists, WrittenList};
 pub use manifest::{Manifest, ManifestReport};
+pub use manifest_bytes::{manifest_of_file, manifest_of_object};
 pub use record::{NoRecord, RunRecord};
 pub use removal::RemovalReport;
 pub use route::{Input, RouteReport, RouteTask};

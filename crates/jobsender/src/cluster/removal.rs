@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use longbow_core::failure::{BackendError, FailureClass, StoreError, StoreErrorKind};
+use longbow_core::failure::{BackendError, StoreErrorKind};
 use longbow_core::object::{ObjectKey, ObjectMeta};
 use longbow_core::port::{HeadRequest, ObjectStore};
 use longbow_core::route::Route;
@@ -177,7 +177,7 @@ async fn one(
         return End::Kept("it has no tag, so its removal cannot be tied to it");
     };
     let request = HeadRequest::default();
-    match persist(leave, || source.head(at_source, &request)).await {
+    match patience::persist_store(leave.stop(), || source.head(at_source, &request)).await {
         Ok(_) => return End::Kept("the source has it again"),
         Err(error) if error.kind == StoreErrorKind::NotFound => {}
         Err(error) => return End::Failed(error.message),
@@ -185,36 +185,12 @@ async fn one(
     if leave.is_revoked() {
         return End::Failed("the run was stopped before".to_owned());
     }
-    match persist(leave, || destination.delete(&object.key, Some(etag))).await {
+    match patience::persist_store(leave.stop(), || destination.delete(&object.key, Some(etag))).await {
         Ok(()) => End::Removed,
         Err(error) if error.kind == StoreErrorKind::NotFound => End::Removed,
         Err(error) if error.kind == StoreErrorKind::PreconditionFailed => {
             End::Kept("it was written since it was listed")
         }
         Err(error) => End::Failed(error.message),
-    }
-}
-
-/// Repeats a request while its fault may pass.
-async fn persist<T, C, F>(leave: &Leave, mut call: C) -> Result<T, StoreError>
-where
-    C: FnMut() -> F,
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut retry = 0;
-    loop {
-        let error = match call().await {
-            Err(error) => error,
-            end => return end,
-        };
-        let throttled = error.class() == FailureClass::Throttled;
-        let passing = throttled || error.kind == StoreErrorKind::Transient;
-        if !passing
-            || retry + 1 >= patience::ATTEMPTS
-            || !patience::wait(patience::delay(retry, throttled), leave.stop()).await
-        {
-            return Err(error);
-        }
-        retry += 1;
     }
 }
