@@ -3,6 +3,7 @@
 mod architecture;
 mod damage;
 mod differing;
+mod emulated;
 mod recovery;
 mod trip;
 mod world;

@@ -17,7 +17,8 @@ pub enum RecordPolicy {
     #[default]
     Progress,
     /// Only the end of an attempt: one write, whatever the size. An attempt that fails names its upload, but its
-    /// parts are sent again.
+    /// parts are sent again. One that is killed leaves an upload that nobody can tell from other people's: the bucket
+    /// needs a lifecycle rule then.
     FinishOnly,
 }
 

@@ -46,8 +46,7 @@ pub trait MultipartStore: ObjectStore {
         plan: &PartPlan,
     ) -> Result<Vec<ListedPart>, StoreError>;
 
-    /// One page of the unfinished uploads of keys under `prefix`, from the start or from where a page ended. Uploads of
-    /// one key stand together.
+    /// One page of the unfinished uploads of keys under `prefix`, from the start or from where a page ended.
     async fn uploads_page(
         &self,
         prefix: &Prefix,
