@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_s3::client::customize::CustomizableOperation;
+use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
@@ -127,6 +128,11 @@ pub(crate) fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     Some((first.trim().parse().ok()?, last.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
+/// What the server calls the request.
+pub(crate) fn request_id(reply: &impl RequestId) -> Option<Box<str>> {
+    reply.request_id().map(Box::from)
+}
+
 macro_rules! head_of {
     ($(#[$doc:meta])* $name:ident, $output:ty) => {
         $(#[$doc])*
@@ -158,6 +164,7 @@ macro_rules! head_of {
                     },
                     tag.as_ref(),
                 ),
+                request_id: request_id(out),
                 part_size: None,
                 parts: out.parts_count.and_then(|n| u32::try_from(n).ok()),
                 attributes: ObjectAttributes {

@@ -107,7 +107,12 @@ impl SqliteQueue {
                     let receive_count = message::hold(group, &seen, held, now.plus(visibility))?;
                     let receipt = receipts.write(held);
                     taken.held.push(held);
-                    taken.deliveries.push(Delivery { receipt, body: seen.body, receive_count });
+                    taken.deliveries.push(Delivery {
+                        receipt,
+                        body: seen.body,
+                        receive_count,
+                        message_id: None,
+                    });
                 }
                 if taken.held.is_empty() {
                     taken.next = message::next_visible(group)?.map(|next| next.since(now));

@@ -309,6 +309,8 @@ pub(crate) mod tests {
             reason: "because".into(),
             failure: (outcome == ReportOutcome::Failed).then_some(FailureClass::Denied),
             lost: Vec::new(),
+            transfer: None,
+            requests: longbow_core::job::Requests::default(),
         }
     }
 

@@ -31,6 +31,7 @@ use command::Surrounding;
 use exit::{CommandError, Exit};
 use screen::Screen;
 use settings::ProcessEnvironment;
+use telemetry::LogFormat;
 
 /// Many small buffers come and go on several threads: a third less processor time for small objects than with the
 /// system's allocator.
@@ -42,10 +43,14 @@ const THREADS: usize = 2;
 
 fn main() -> ExitCode {
     // clap ends the program itself on a wrong command line, with exit code 2, and after --help with 0.
-    let command = Cli::parse().command;
-    let around =
-        Surrounding { screen: Screen::default(), environment: ProcessEnvironment::of_this_process() };
-    telemetry::start(verbosity(&command), around.environment.get("LONGBOW_LOG"), &around.screen);
+    let Cli { command, log_format } = Cli::parse();
+    let environment = ProcessEnvironment::of_this_process();
+    let (format, fault) = LogFormat::chosen(log_format, environment.get("LONGBOW_LOG_FORMAT"));
+    let around = Surrounding { screen: Screen::of(format), environment };
+    telemetry::start(verbosity(&command), around.environment.get("LONGBOW_LOG"), format, &around.screen);
+    if let Some(fault) = fault {
+        tracing::warn!("{fault}");
+    }
     let json = speaks_json(&command);
     let exit = run(command, &around).unwrap_or_else(|error| {
         around.screen.show(None);

@@ -6,13 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::ProgressBar;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::telemetry::{LogFormat, console_line};
+
 /// Standard output and error, and the bar that must not be torn, if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Screen {
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    format: LogFormat,
 }
 
 impl Screen {
+    /// The terminal, with standard error in this format.
+    pub(crate) fn of(format: LogFormat) -> Self {
+        Self { format, ..Self::default() }
+    }
+
     /// Shows a bar, or none.
     pub(crate) fn show(&self, bar: Option<ProgressBar>) {
         let before = std::mem::replace(&mut *self.lock(), bar);
@@ -26,8 +34,16 @@ impl Screen {
         self.lock().clone()
     }
 
-    /// A line on standard error. A closed pipe is no reason to stop copying: the failure to write is passed over.
+    /// A line on standard error for people; where a collector reads it, a log record of its own.
     pub(crate) fn error_line(&self, text: &str) {
+        match self.format {
+            LogFormat::Text => self.raw_error_line(text),
+            LogFormat::Json => self.raw_error_line(&console_line(text)),
+        }
+    }
+
+    /// A line on standard error. A closed pipe is no reason to stop copying: the failure to write is passed over.
+    fn raw_error_line(&self, text: &str) {
         self.suspended(|| {
             let _ = writeln!(io::stderr().lock(), "{text}");
         });
@@ -81,7 +97,7 @@ impl Write for LogLine {
 impl Drop for LogLine {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            self.screen.error_line(String::from_utf8_lossy(&self.text).trim_end());
+            self.screen.raw_error_line(String::from_utf8_lossy(&self.text).trim_end());
         }
     }
 }

@@ -145,6 +145,8 @@ impl Watch {
             reason: reason.to_string(),
             failure: None,
             lost: Vec::new(),
+            transfer: None,
+            requests: longbow_core::job::Requests::default(),
         })
     }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(node: &Arc<Node>, delivery: Delivery, lease: Lease) -> R
     let Conclusion { answer, report } = work(shared, claimed, lease.drain(), started).await?;
     reply::answer(node, &lease, &answer).await?;
     if let Some(report) = &report {
-        reply::tell(node, shared, report);
+        reply::tell(node, shared, &delivery, report);
     }
     Ok(())
 }
@@ -141,5 +141,5 @@ async fn attempt(
         plan::Step::Copy(planned) => planned,
     };
     let copied = copy::copy(shared, claimed, *planned, drain).await?;
-    Ok(Finished::Verified(verify::verify(shared, claimed, copied).await?))
+    Ok(Finished::Verified(Box::new(verify::verify(shared, claimed, copied).await?)))
 }

@@ -100,7 +100,9 @@ impl Worker {
                 observer: Arc::clone(&ports.observer),
             };
             let propagates = named.on_removal == OnRemoval::Propagate;
-            let shared = Shared::new(&budget, route_ports, own.options.over(&options), true, propagates);
+            let name = Some(named.name.clone());
+            let options = own.options.over(&options);
+            let shared = Shared::new(&budget, route_ports, options, true, propagates, name);
             by_name.insert(named.name.clone(), shared);
         }
         if let Some(name) = of_route.into_keys().next() {

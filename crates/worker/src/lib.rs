@@ -15,6 +15,7 @@ mod inspect;
 mod janitor;
 mod lease;
 mod node;
+mod object_log;
 mod options;
 mod patient_state;
 mod permits;
@@ -38,6 +39,7 @@ pub use digest::{DigestOptions, DigestService, DigestStream, Wanted};
 pub use drain::{Drain, Stopping};
 pub use fleet::{FleetFault, FleetPorts, RouteOptions, RoutePorts};
 pub use janitor::{LEAST_AGE, SweepError, SweepReport, sweep_uploads};
+pub use object_log::{ObjectOf, log_object};
 pub use options::{RecordPolicy, WorkerOptions};
 pub use permits::{PermitOptions, Permits};
 
@@ -95,7 +97,7 @@ impl Worker {
     /// A worker for one route over these ports. Nothing runs before [`Worker::run`].
     pub fn new(ports: WorkerPorts, options: WorkerOptions) -> Self {
         let budget = Budget::new(&options);
-        let shared = Shared::new(&budget, ports.clone(), options.clone(), false, false);
+        let shared = Shared::new(&budget, ports.clone(), options.clone(), false, false, None);
         let WorkerPorts { queue, clock, observer, .. } = ports;
         Self { node: Arc::new(Node::new(queue, clock, observer, options, &budget, Ways::One(shared))) }
     }

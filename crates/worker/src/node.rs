@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) propagates: bool,
     /// When the worker was made.
     pub(crate) began: Timestamp,
+    /// The route's name, where routes have names.
+    pub(crate) name: Option<RouteName>,
 }
 
 /// What the routes of one node have in common.
@@ -86,6 +88,7 @@ impl Shared {
         options: WorkerOptions,
         patient: bool,
         propagates: bool,
+        name: Option<RouteName>,
     ) -> Arc<Self> {
         let Budget { permits, digests, counts } = budget.clone();
         Arc::new(Self {
@@ -98,6 +101,7 @@ impl Shared {
             options,
             patient,
             propagates,
+            name,
         })
     }
 }

@@ -1,15 +1,16 @@
 //! Reply: the answer to the queue, and after it the report. The only place that removes a delivery or gives it back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use longbow_core::failure::BackendError;
 use longbow_core::job::Report;
-use longbow_core::port::Counted;
+use longbow_core::port::{Counted, Delivery};
+use longbow_core::routes::RouteName;
 
 use crate::Shared;
 use crate::lease::Lease;
 use crate::node::Node;
+use crate::object_log::{ObjectOf, log_object};
 
 /// What one piece of work came to.
 pub(crate) struct Conclusion {
@@ -88,42 +89,16 @@ pub(crate) async fn refuse(node: &Node, lease: &Lease, reason: &str) -> Result<(
     answer(node, lease, &Answer::DeadLetter(reason.to_owned())).await
 }
 
-/// Counts, logs and reports an object that has ended: one line an object.
-pub(crate) fn tell(node: &Node, shared: &Arc<Shared>, report: &Report) {
-    if shared.patient {
-        summary(shared, report);
-    } else {
-        tracing::debug!(key = %report.key, outcome = ?report.outcome, proof = ?report.proof, "object settled");
-    }
+/// Counts, logs and reports an object that has ended.
+pub(crate) fn tell(node: &Node, shared: &Shared, delivery: &Delivery, report: &Report) {
+    let of = ObjectOf {
+        route: shared.name.as_ref().map(RouteName::as_str),
+        message_id: delivery.message_id.as_deref(),
+        deliveries: delivery.receive_count,
+    };
+    log_object(report, &of);
     node.counts.add(report);
     node.observer.finished(report);
-}
-
-fn summary(shared: &Shared, report: &Report) {
-    tracing::info!(
-        target: "longbow::object",
-        {
-        object.key = %report.key,
-        object.destination = %report.destination_key,
-        object.size = report.size,
-        object.version = report.version.as_ref().map(|v| v.0.as_str()),
-        object.etag = report.source_etag.as_ref().map(tracing::field::display),
-        route.from = %shared.ports.route.source,
-        route.to = %shared.ports.route.destination,
-        outcome = ?report.outcome,
-        outcome.proof = report.proof.map(tracing::field::debug),
-        outcome.class = report.failure.map(tracing::field::display),
-        outcome.reason = report.reason,
-        copy.method = report.method.map(tracing::field::debug),
-        copy.parts = report.parts,
-        copy.parts_reused = report.parts_reused,
-        copy.bytes_sent = report.bytes_sent,
-        copy.milliseconds = report.milliseconds,
-        copy.attempts = report.attempts,
-        copy.lost = report.lost.len(),
-        },
-        "object settled"
-    );
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(crate) async fn run(
     }
     reply::answer(node, lease, &answer).await?;
     for (shared, report) in &reports {
-        reply::tell(node, shared, report);
+        reply::tell(node, shared, delivery, report);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longbow_core::failure::{BackendError, Failure, FailureClass};
-use longbow_core::job::{Disposition, Proof, RecordEvent, Report, ReportOutcome, decide};
+use longbow_core::job::{Disposition, Proof, RecordEvent, Report, ReportOutcome, Requests, decide};
 use longbow_core::object::Checksums;
 use longbow_core::port::Counted;
 
@@ -23,7 +23,7 @@ use crate::verify::Verified;
 /// An attempt that ended well.
 pub(crate) enum Finished {
     /// The bytes were copied and verified.
-    Verified(Verified),
+    Verified(Box<Verified>),
     /// The destination had them.
     Equal(Equal),
 }
@@ -38,7 +38,8 @@ pub(crate) async fn settle(
     shared.counts.denied_in_a_row.store(0, Ordering::Relaxed);
     let mut report = blank(shared, &claimed, started);
     let event = match finished {
-        Finished::Verified(Verified { copied, proof }) => {
+        Finished::Verified(verified) => {
+            let Verified { copied, proof } = *verified;
             let checksums = if copied.computed.is_empty() { copied.published } else { copied.computed };
             report = Report {
                 version: copied.version,
@@ -53,6 +54,7 @@ pub(crate) async fn settle(
                 proof: Some(proof),
                 reason: "copied and verified".to_owned(),
                 lost: copied.lost,
+                requests: Requests { source: copied.read_by, destination: copied.written.request_id.clone() },
                 ..report
             };
             RecordEvent::Verified { destination_etag: copied.written.etag, checksums, proof, found: false }
@@ -250,6 +252,8 @@ pub(crate) fn blank(shared: &Shared, claimed: &Claimed, started: Duration) -> Re
         reason: String::new(),
         failure: None,
         lost: Vec::new(),
+        transfer: Some(&claimed.job.transfer).filter(|id| !id.0.is_empty()).cloned(),
+        requests: Requests::default(),
     }
 }
 

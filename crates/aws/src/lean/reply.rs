@@ -26,6 +26,8 @@ use crate::failure::{About, BUCKET_REGION, Reply, chain, from_reply};
 /// Most bytes of a body that is read whole. A page of a thousand keys of 1,024 bytes each, every byte encoded, takes 4 MB.
 const MOST: usize = 16 << 20;
 
+const REQUEST_ID: &str = "x-amz-request-id";
+
 const META: &str = "x-amz-meta-";
 
 /// The headers of an answer, with the body still to come.
@@ -69,6 +71,10 @@ impl Answer {
         self.number("content-length")
     }
 
+    fn request_id(&self) -> Option<Box<str>> {
+        self.text(REQUEST_ID).map(Box::from)
+    }
+
     fn checksums(&self, tag: Option<&ETag>) -> Checksums {
         let kind = self.text("x-amz-checksum-type").map(ChecksumType::from);
         let headers = ChecksumHeaders {
@@ -107,6 +113,7 @@ impl Answer {
             part_size: None,
             parts: self.number("x-amz-mp-parts-count"),
             attributes: self.attributes(),
+            request_id: self.request_id(),
             etag: tag,
         }
     }
@@ -142,6 +149,7 @@ impl Answer {
             version: version(self.owned("x-amz-version-id")),
             encryption: self.encryption(),
             checksums: self.checksums(tag.as_ref()),
+            request_id: self.request_id(),
             etag: tag,
         }
     }
@@ -204,7 +212,7 @@ impl Answer {
             code: text.code.as_deref().filter(|code| !code.is_empty()),
             message: text.message.as_deref().filter(|message| !message.is_empty()),
             bucket_region: header(BUCKET_REGION),
-            request_id: header("x-amz-request-id"),
+            request_id: header(REQUEST_ID),
             delete_marker: header("x-amz-delete-marker") == Some("true"),
             body: &body,
         };

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use longbow_core::failure::StoreErrorKind;
 use longbow_core::object::{ObjectKey, Prefix};
-use longbow_core::port::{GetRequest, HeadRequest, ObjectStore as _, PutBody, PutRequest};
+use longbow_core::port::{
+    CompleteRequest, CopyRequest, GetRequest, HeadRequest, MultipartStore as _, ObjectStore as _, PutBody,
+    PutRequest, UploadId,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -55,6 +58,45 @@ async fn reads_are_repeated_as_often_as_the_sdk_would() {
         let error = open(&canned).await.list(&Prefix::default(), None).await.unwrap_err();
         assert!(matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled));
         assert_eq!(canned.asked().len(), 3);
+    }
+}
+
+/// What the log of an object and Amazon's support call a request.
+#[tokio::test]
+async fn replies_tell_the_name_of_their_request_by_both_paths() {
+    for sdk_only in [false, true] {
+        let canned = Canned::new(|asked| {
+            let headers = [("etag", "\"x\""), ("x-amz-request-id", "R7")];
+            let completed = "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>";
+            let copied = "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>";
+            match asked.method.as_str() {
+                "POST" => reply(200, &headers, completed),
+                "PUT" if asked.header("x-amz-copy-source").is_some() => reply(200, &headers, copied),
+                "PUT" => reply(200, &headers, ""),
+                _ => reply(200, &headers, "bytes"),
+            }
+        });
+        let options = SideOptions { endpoint_url: Some("http://127.0.0.1:1".into()), sdk_only, ..keys() };
+        let store = canned.store_with(&options).await;
+        let got = store.get(&key(), &GetRequest::default()).await.unwrap().head.request_id;
+        let head = store.head(&key(), &HeadRequest::default()).await.unwrap().request_id;
+        let put = store.put(&key(), kept("bytes"), &PutRequest::default()).await.unwrap().request_id;
+        let parts = vec![(1, longbow_core::object::ETag::new("x"))];
+        let whole = CompleteRequest { parts, size: 5, ..Default::default() };
+        let upload = UploadId("u".into());
+        let completed = store.complete_upload(&key(), &upload, &whole).await.unwrap().request_id;
+        let copy = CopyRequest {
+            source_container: "other".into(),
+            source: key(),
+            pin: Default::default(),
+            attributes: None,
+            keep_tags: true,
+            condition: Default::default(),
+        };
+        let copied = store.copy(&key(), &copy).await.unwrap().request_id;
+        for (call, id) in [("get", got), ("head", head), ("put", put), ("end", completed), ("copy", copied)] {
+            assert_eq!(id.as_deref(), Some("R7"), "{call}, sdk only: {sdk_only}");
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use super::naming::named;
 use super::put::part_number;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
-    ChecksumHeaders, RESERVED, RESERVED_IN_PATH, checksums, encryption, etag, version, with_attributes,
-    with_expires,
+    ChecksumHeaders, RESERVED, RESERVED_IN_PATH, checksums, encryption, etag, request_id, version,
+    with_attributes, with_expires,
 };
 use crate::call::Call;
 use crate::failure::translate;
@@ -64,6 +64,7 @@ impl S3Store {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));
         };
         Ok(Written {
+            request_id: request_id(&answer),
             version: version(answer.version_id.clone()),
             encryption: encryption(
                 answer.server_side_encryption.as_ref(),
@@ -109,6 +110,7 @@ impl S3Store {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));
         };
         Ok(Written {
+            request_id: request_id(&answer),
             etag: Some(tag),
             version: None,
             encryption: encryption(

@@ -18,7 +18,7 @@ use super::naming::named;
 use super::put::part_number;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
-    ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, tagging, timestamp, version,
+    ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, request_id, tagging, timestamp, version,
     with_attributes, with_expires,
 };
 use crate::call::Call;
@@ -207,6 +207,7 @@ impl S3Store {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));
         };
         Ok(Written {
+            request_id: request_id(&answer),
             version: version(answer.version_id.clone()),
             encryption: encryption(
                 answer.server_side_encryption.as_ref(),

@@ -11,8 +11,8 @@ use super::head::check_key;
 use super::naming::named;
 use super::{S3Store, condition_headers};
 use crate::attributes::{
-    ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, tagging, version, with_attributes,
-    with_expires,
+    ChecksumHeaders, ChecksumTexts, checksums, encryption, etag, request_id, tagging, version,
+    with_attributes, with_expires,
 };
 use crate::body::{Awaiting, Limits, Outgoing};
 use crate::call::Call;
@@ -65,6 +65,7 @@ impl S3Store {
         let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         let tag = etag(answer.e_tag());
         Ok(Written {
+            request_id: request_id(&answer),
             version: version(answer.version_id),
             encryption: encryption(
                 answer.server_side_encryption.as_ref(),
@@ -120,6 +121,7 @@ impl S3Store {
         let call = named!(call, key).disable_payload_signing();
         let answer = answered(&about, awaiting, self.limits, call.send()).await?;
         Ok(Written {
+            request_id: request_id(&answer),
             etag: etag(answer.e_tag()),
             version: None,
             encryption: encryption(

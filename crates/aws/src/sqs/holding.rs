@@ -54,6 +54,7 @@ impl Holding {
                     receipt: Receipt(receipt.clone()),
                     body: held.body.clone(),
                     receive_count: held.receive_count,
+                    message_id: message.message_id.map(String::into_boxed_str),
                 });
                 all.insert(receipt, held);
             }

@@ -27,7 +27,7 @@ pub use message::{
     MAX_RECEIVED_BYTES, Message, MessageError, RouteStamp, RoutedJob, decode, decode_message, encode,
     encode_for,
 };
-pub use outcome::{CopyMethod, Outcome, Proof, Report, ReportOutcome};
+pub use outcome::{CopyMethod, Outcome, Proof, Report, ReportOutcome, Requests};
 pub use progress::{Pace, Said, Stand, Tally, Totals};
 pub use record::{ObjectRecord, RecordEvent, RecordState, TransitionError, UploadRecord, next, transfer_of};
 pub use removal::{EventOrder, RemovalDecision, decide_removal};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TransferId;
 use crate::failure::FailureClass;
 use crate::object::{Checksums, ETag, ObjectKey, Timestamp, VersionId};
 
@@ -37,6 +38,45 @@ pub enum Proof {
     ETag,
     /// Both sides were read and their digests are equal.
     Read,
+}
+
+impl CopyMethod {
+    /// Its name in reports and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Multipart => "multipart",
+            Self::ServerSide => "server-side",
+            Self::ServerSideMultipart => "server-side-multipart",
+        }
+    }
+}
+
+impl Proof {
+    /// Its name in reports and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::SizeAndTime => "size-and-time",
+            Self::Recorded => "recorded",
+            Self::Written => "written",
+            Self::Checksum => "checksum",
+            Self::ETag => "e-tag",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl ReportOutcome {
+    /// Its name in reports and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Copied => "copied",
+            Self::Skipped => "skipped",
+            Self::Deleted => "deleted",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// How a job ended well.
@@ -95,6 +135,30 @@ pub struct Report {
     /// What could not be preserved (tags, metadata), in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
+    /// The run that asked for it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferId>,
+    /// What the stores call the requests that read and wrote it.
+    #[serde(default, skip_serializing_if = "Requests::is_empty")]
+    pub requests: Requests,
+}
+
+/// The stores' own names of the requests that carried an object: what their support and their access logs ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// The GET of the source, or the HEAD that an object copied in parts was pinned by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Box<str>>,
+    /// The request that made the destination object: PutObject, CompleteMultipartUpload or CopyObject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Box<str>>,
+}
+
+impl Requests {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.source.is_none() && self.destination.is_none()
+    }
 }
 
 /// How an object ended.
@@ -109,4 +173,26 @@ pub enum ReportOutcome {
     Deleted,
     /// Given up, with the reason.
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_reports() {
+        let text = |value: serde_json::Value| value.as_str().map(str::to_owned);
+        use CopyMethod::{Multipart, ServerSide, ServerSideMultipart, Whole};
+        for method in [Whole, Multipart, ServerSide, ServerSideMultipart] {
+            assert_eq!(text(serde_json::json!(method)).as_deref(), Some(method.as_str()));
+        }
+        use Proof::{Checksum, ETag, Read, Recorded, Size, SizeAndTime, Written};
+        for proof in [Size, SizeAndTime, Recorded, Written, Checksum, ETag, Read] {
+            assert_eq!(text(serde_json::json!(proof)).as_deref(), Some(proof.as_str()));
+        }
+        use ReportOutcome::{Copied, Deleted, Failed, Skipped};
+        for outcome in [Copied, Skipped, Deleted, Failed] {
+            assert_eq!(text(serde_json::json!(outcome)).as_deref(), Some(outcome.as_str()));
+        }
+    }
 }

@@ -51,4 +51,6 @@ pub struct ObjectHead {
     pub part_size: Option<u64>,
     /// How many parts the object was written in (only in answers about a part).
     pub parts: Option<u32>,
+    /// The store's own name of the request that this answers.
+    pub request_id: Option<Box<str>>,
 }

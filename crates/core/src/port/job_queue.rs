@@ -73,6 +73,8 @@ pub struct Delivery {
     pub body: String,
     /// Receptions so far, this one included.
     pub receive_count: u32,
+    /// The queue's own name of the message, the same at every reception.
+    pub message_id: Option<Box<str>>,
 }
 
 /// Proof of holding a delivery, until its visibility ends.

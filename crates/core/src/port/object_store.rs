@@ -244,6 +244,8 @@ pub struct Written {
     pub encryption: Option<Encryption>,
     /// Full-object checksums that the store states.
     pub checksums: Checksums,
+    /// The store's own name of the request that this answers.
+    pub request_id: Option<Box<str>>,
 }
 
 /// A copy inside the store.

@@ -28,6 +28,7 @@ pub(crate) use sides::SideArgs;
 pub(crate) use surroundings::Surroundings;
 
 use crate::settings::FlagLayer;
+use crate::telemetry::LogFormat;
 
 /// Flags that are settings.
 pub(crate) trait Flags {
@@ -48,6 +49,10 @@ pub(crate) trait Flags {
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// How standard error is written: lines for people, or one JSON object a line, by default with a line for each
+    /// object (see docs/LOGGING.md) [default: text, or what LONGBOW_LOG_FORMAT says]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = "General")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]

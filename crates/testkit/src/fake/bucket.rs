@@ -242,6 +242,7 @@ impl Bucket {
             version: version.clone(),
             encryption: encryption.clone(),
             checksums,
+            request_id: None,
         };
         let object = Object {
             content,

@@ -57,6 +57,7 @@ impl Object {
             checksums: if checksums { self.checksums } else { Checksums::default() },
             part_size: None,
             parts: None,
+            request_id: None,
         }
     }
 

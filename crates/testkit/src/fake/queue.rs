@@ -128,6 +128,7 @@ impl FakeQueue {
                     receipt: message.receipt(),
                     body: message.body.clone(),
                     receive_count: message.receive_count,
+                    message_id: None,
                 }
             })
             .collect();

@@ -105,6 +105,7 @@ impl Bucket {
             version: None,
             encryption: encryption.or_else(|| self.settings.encryption.clone()),
             checksums: body.claims.checksums,
+            request_id: None,
         };
         let content =
             if self.settings.keep_bytes { body.content } else { Content::dropped(body.digests.length) };

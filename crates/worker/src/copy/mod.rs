@@ -37,6 +37,8 @@ pub(crate) struct Copied {
     pub(crate) computed: Checksums,
     /// Checksums that the source publishes.
     pub(crate) published: Checksums,
+    /// The request that read or pinned the source, as its store calls it.
+    pub(crate) read_by: Option<Box<str>>,
     /// The version that was read.
     pub(crate) version: Option<VersionId>,
     pub(crate) parts: u32,

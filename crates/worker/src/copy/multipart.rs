@@ -86,6 +86,7 @@ pub(crate) async fn copy(
         proved_ahead: true,
         computed,
         published: head.checksums,
+        read_by: head.request_id,
         version: head.version,
         parts: plan.count(),
         parts_reused: reused,

@@ -94,6 +94,7 @@ pub(crate) async fn copy(
         proved_ahead: sent.proved_ahead,
         computed: sent.sums,
         published: head.checksums,
+        read_by: head.request_id,
         version: head.version,
         written: sent.written,
         parts: 0,

@@ -16,6 +16,7 @@ use longbow_core::object::{Checksums, ObjectMeta};
 use longbow_core::port::{HeadRequest, MultipartStore, Observer as _};
 use longbow_jobsender::ExtraSink;
 use longbow_local::{Deletion as Planned, DeletionList};
+use longbow_worker::{ObjectOf, log_object};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -195,9 +196,12 @@ impl Deletion {
             reason: "missing at the source".to_owned(),
             failure: None,
             lost: Vec::new(),
+            transfer: None,
+            requests: longbow_core::job::Requests::default(),
         };
         match result {
             Ok(()) => {
+                log_object(&report, &ObjectOf::default());
                 self.watch.finished(&report);
                 Removal::Gone(planned)
             }
@@ -208,6 +212,7 @@ impl Deletion {
                 report.outcome = ReportOutcome::Failed;
                 report.failure = Some(error.class());
                 report.reason = format!("failed to delete: {error}");
+                log_object(&report, &ObjectOf::default());
                 self.watch.deletion_failed(&report);
                 Removal::Failed
             }
