@@ -4,6 +4,7 @@ mod architecture;
 mod damage;
 mod differing;
 mod emulated;
+mod predecessors;
 mod recovery;
 mod trip;
 mod world;

@@ -27,7 +27,7 @@ def copy_zeros(make_longbow):
     return copy
 
 
-def test_the_peak_is_the_same_for_a_large_and_a_huge_object(copy_zeros):
+def test_lbb_36_the_peak_is_the_same_for_a_large_and_a_huge_object(copy_zeros):
     large, huge = copy_zeros(512 * MIB), copy_zeros(8 * GIB)
     print(f"peak memory: 512 MiB {large.peak_kib // 1024} MiB, 8 GiB {huge.peak_kib // 1024} MiB; "
           f"processor seconds a GiB: {huge.cpu_seconds / 8:.2f}")  # fmt: skip

@@ -189,7 +189,7 @@ def test_dry_run_counts_and_writes_nothing(source, destination, longbow, make_pr
     assert destination.listing() == before
 
 
-def test_include_exclude_and_ignore_file(source, destination, longbow, tmp_path):
+def test_lbb_63_include_exclude_and_ignore_file(source, destination, longbow, tmp_path):
     keys = ["logs/a.gz", "logs/deep/b.gz", "logs/c.txt", "logs/tmp/d.gz", "other/e.gz", "logs/f.GZ", "logs/secret.gz"]
     source.fill({key: key.encode() for key in keys})
     ignore = tmp_path / "ignore.globs"

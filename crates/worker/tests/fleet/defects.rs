@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use longbow_core::failure::{FailureClass, StoreErrorKind};
 use longbow_core::job::{RecordState, ReportOutcome};
-use longbow_core::object::Encryption;
-use longbow_testkit::fault::{Fault, Occurrence, Rule};
+use longbow_core::object::{Encryption, ObjectAttributes, Tag};
+use longbow_testkit::fake::{Content, NewObject};
+use longbow_testkit::fault::{BodyFault, Fault, Occurrence, Rule};
 use longbow_worker::{Drain, Stopping};
 
 use crate::world::{World, created};
@@ -123,5 +124,78 @@ async fn lbb_51_without_the_right_to_list_uploads_parts_are_used_again_all_the_s
     world.faults.add(Rule::new("uploads_page", denied).on("destination").at(Occurrence::Every));
     let summary = world.run().await;
     assert!(summary.copied == 1 && summary.parts_reused > 0);
+    world.assert_nothing_left();
+}
+
+fn attributes() -> ObjectAttributes {
+    ObjectAttributes {
+        content_type: Some("image/jpeg".into()),
+        cache_control: Some("max-age=60".into()),
+        content_disposition: Some("inline".into()),
+        content_language: Some("de".into()),
+        user: vec![("owner".into(), "me".into())],
+        ..ObjectAttributes::default()
+    }
+}
+
+fn tags() -> Vec<Tag> {
+    vec![Tag { key: "class".into(), value: "b c".into() }]
+}
+
+/// An object with attributes and tags; its event.
+fn described(world: &World, length: usize) {
+    let new = NewObject { attributes: attributes(), tags: tags(), ..NewObject::default() };
+    world.source.put_content("k", Content::of_frames(vec![bytes(length, 3).into()]), new);
+    world.send(&created(world, "k", "01"));
+}
+
+/// LBB-20: type, metadata, headers and tags were lost.
+#[tokio::test(start_paused = true)]
+async fn lbb_20_attributes_and_tags_arrive_whatever_the_size() {
+    for (world, length) in [(World::new(), 0), (World::new(), 1000), (in_parts(), 11 * MIB)] {
+        described(&world, length);
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (1, 0), "{length}");
+        let there = world.destination.object("k").expect("the copy");
+        assert_eq!((&there.attributes, &there.tags), (&attributes(), &tags()), "{length}");
+        assert!(world.observer.report("k").expect("a report").lost.is_empty(), "{length}");
+    }
+}
+
+/// LBB-67: where the attributes could not be read, the copy was made without them.
+#[tokio::test(start_paused = true)]
+async fn lbb_67_no_copy_is_made_without_the_attributes_that_could_not_be_read() {
+    for (world, length, call) in
+        [(in_parts(), 11 * MIB, "head"), (in_parts(), 11 * MIB, "tags"), (World::new(), 1000, "tags")]
+    {
+        described(&world, length);
+        let fails = Fault::Error(StoreErrorKind::Transient);
+        world.faults.add(Rule::new(call, fails).on("source").at(Occurrence::First(2)));
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (1, 0), "{call} {length}");
+        assert!(
+            world.faults.count(call) > 2 && !world.observer.failed_attempts().is_empty(),
+            "{call} {length}"
+        );
+        let writes: Vec<_> = world.destination.journal().into_iter().filter(|e| e.is_write()).collect();
+        assert_eq!(writes.len(), 1, "{call} {length}: written once, and not before all was known");
+        let there = world.destination.object("k").expect("the copy");
+        assert_eq!((&there.attributes, &there.tags), (&attributes(), &tags()), "{call} {length}");
+    }
+}
+
+/// LBB-68: a part that could not be read kept a lock, and all others waited for ever.
+#[tokio::test(start_paused = true)]
+async fn lbb_68_a_part_that_cannot_be_read_holds_no_other_up() {
+    let world = in_parts();
+    world.source.put_bytes("k", &bytes(31 * MIB, 1));
+    world.send(&created(&world, "k", "01"));
+    let breaks = Fault::Body(1000, BodyFault::Break(StoreErrorKind::Transient));
+    world.faults.add(Rule::new("get", breaks).on("source").at(Occurrence::First(9)));
+    let began = tokio::time::Instant::now();
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+    assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
     world.assert_nothing_left();
 }
