@@ -163,6 +163,10 @@ impl Claimed {
         let settles = !begins && !matches!(event, RecordEvent::AttemptFailed { .. });
         let mut record = next(self.record.as_ref(), &self.job.object, event, now)?;
         record.transfer = Some(transfer_of(self.record.as_ref(), &self.job.transfer, self.of_event));
+        // What an event finds done was done for whom the record counts it.
+        if self.of_event && self.was_copied() {
+            record.found &= self.record.as_ref().is_some_and(|before| before.found);
+        }
         if settles && self.sequencer > record.sequencer {
             record.sequencer.clone_from(&self.sequencer);
         }

@@ -96,6 +96,10 @@ async fn events_leave_an_object_with_the_transfer_that_planned_it() {
     world.run().await;
     assert_eq!(counted(&world, "b"), ("events:one".to_owned(), false));
 
+    // The event of what the transfer has copied comes late, and finds it done: it stays copied.
+    world.send(&created(&world, "a", "0065A0"));
+    world.run().await;
+    assert_eq!(counted(&world, "a"), ("first".to_owned(), false));
     world.source.put_bytes("a", b"two");
     world.send(&created(&world, "a", "0065A1"));
     world.run().await;
