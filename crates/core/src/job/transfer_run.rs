@@ -49,6 +49,8 @@ pub struct RunPlan {
     pub skipped: u64,
     /// Bytes of them.
     pub skipped_bytes: u64,
+    /// Objects that only the destination had and that the run removed.
+    pub removed: u64,
 }
 
 impl TransferRun {
@@ -90,7 +92,7 @@ mod tests {
         let route = RouteName::new("photos").unwrap();
         let sides = ("s3://a", "s3://b");
         let begun = TransferRun::begin(TransferId("t".into()), route, sides, "etag", Timestamp(5));
-        let plan = RunPlan { listed: 3, jobs: 2, bytes: 9, skipped: 1, skipped_bytes: 4 };
+        let plan = RunPlan { listed: 3, jobs: 2, bytes: 9, skipped: 1, skipped_bytes: 4, removed: 5 };
         let done = begun.clone().end(Timestamp(9), Some(plan), None);
         let failed = begun.clone().end(Timestamp(9), None, Some("no more".into()));
         assert_eq!((begun.complete, done.complete, failed.complete), (false, true, false));

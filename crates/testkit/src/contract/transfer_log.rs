@@ -47,6 +47,7 @@ async fn notes_are_kept_by_transfer_and_route(log: &Log, _: &str) -> Verdict {
         bytes: u64::MAX >> 8,
         skipped: 2,
         skipped_bytes: 0,
+        removed: 3,
     };
     let ended = run("t5", "one")?.end(Timestamp(1_700_000_009_999), Some(plan), None);
     log.note(&ended).await?;

@@ -19,7 +19,7 @@ use super::{Surrounding, new_transfer};
 use crate::backend::{self, OpenSide, Use};
 use crate::cli::DoctorArgs;
 use crate::exit::{CommandError, Exit};
-use crate::settings::{ClusterSettings, Settings};
+use crate::settings::{ClusterSettings, Credentials, Settings};
 use finding::{Finding, Line};
 use side::Side;
 
@@ -35,12 +35,28 @@ pub(crate) async fn run(args: &DoctorArgs, around: &Surrounding) -> Result<Exit,
         around.screen.output_line(&if args.fleet.json { line.json().to_string() } else { line.text() });
         lines.push(line);
     };
-    match Services::open(&settings.cluster).await {
-        Ok(services) => services_lines(&services, &settings, args.write, &mut tell).await,
-        Err(error) => tell(Line::new("identity", "the cluster", "all", Finding::Wrong, error.to_string())),
-    }
+    let services = match Services::open(&settings.cluster).await {
+        Ok(services) => {
+            services_lines(&services, &settings, args.write, &mut tell).await;
+            Some(services)
+        }
+        Err(error) => {
+            tell(Line::new("identity", "the cluster", "all", Finding::Wrong, error.to_string()));
+            None
+        }
+    };
     match looking::configured(&args.places, &args.fleet, around).await {
         Ok(fleet) => {
+            if let Some(services) = &services {
+                let known = parameters(&settings);
+                let mut more: Vec<&str> = fleet.routes.iter().flat_map(own_parameters).collect();
+                more.retain(|name| !known.contains(name));
+                more.sort_unstable();
+                more.dedup();
+                for tried in try_parameters(services.session(), &more).await {
+                    tell(Line::of_tried(tried, "jobsender and worker"));
+                }
+            }
             for route in &fleet.routes {
                 route_lines(route, args.write, &mut tell).await;
             }
@@ -122,6 +138,18 @@ fn parameters(settings: &Settings) -> Vec<&str> {
     let ClusterSettings { routes_parameter, credentials_parameter, .. } = &settings.cluster;
     let all = [routes_parameter, credentials_parameter, &settings.selection.ignore_parameter];
     all.into_iter().flatten().map(String::as_str).collect()
+}
+
+/// The parameters that a route's own settings name.
+fn own_parameters(route: &FleetRoute) -> Vec<&str> {
+    let settings = &route.asked.settings;
+    let mut names: Vec<&str> = settings.selection.ignore_parameter.iter().map(String::as_str).collect();
+    for credentials in [&settings.source.credentials, &settings.destination.side.credentials] {
+        if let Credentials::Stored { parameter } = credentials {
+            names.push(parameter);
+        }
+    }
+    names
 }
 
 async fn route_lines(route: &FleetRoute, write: bool, tell: &mut impl FnMut(Line)) {

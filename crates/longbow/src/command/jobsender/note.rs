@@ -64,6 +64,7 @@ fn plan(report: &RouteReport) -> RunPlan {
         bytes: copy.bytes,
         skipped: skip.count,
         skipped_bytes: skip.bytes,
+        removed: report.removals.as_ref().map_or(0, |removals| removals.removed),
     }
 }
 

@@ -78,6 +78,7 @@ impl Figures {
             if let Some(plan) = &run.plan {
                 put("listed", json!(plan.listed));
                 put("unchanged", amount(plan.skipped, plan.skipped_bytes));
+                put("removed_by_jobsender", json!(plan.removed));
                 put("planned", amount(self.totals.objects, self.totals.bytes));
             }
         }
@@ -143,7 +144,12 @@ impl Figures {
         }
         row("copied", t.copied, Some(t.copied_bytes), "");
         row("skipped", t.skipped, Some(t.skipped_bytes), "the destination had them");
-        row("removed", t.deleted, None, "");
+        let by_jobsender = self.run.as_ref().and_then(|run| run.plan).map_or(0, |plan| plan.removed);
+        let more = match by_jobsender {
+            0 => String::new(),
+            n => format!("and {} more by the jobsender, that only the destination had", count(n)),
+        };
+        row("removed", t.deleted, None, &more);
         row("failed", t.failures(), Some(t.failed_bytes), "");
         let in_work = format!("{} of them in work", count(t.working));
         if self.is_planned() {
