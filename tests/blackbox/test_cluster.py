@@ -387,6 +387,11 @@ def test_nothing_is_lost_when_workers_are_killed_and_stopped_and_messages_come_t
     assert cluster.depth(cluster.dead) == (0, 0, 0)
     records = cluster.records()
     assert len(records) == total and set(records.values()) == {"copied"}
+    # And the counts are exact, by object: nothing twice, nothing open.
+    flags = [*longbow.sides(source.at(), destination.at()), *cluster.flags]
+    [counted] = longbow("status", *flags, "--json").events[0]["transfers"]
+    assert counted["planned"]["objects"] == total == counted["copied"]["objects"] + counted["skipped"]["objects"]
+    assert counted["finished"] and counted["open_certainty"] == "exact"
     # And there is nothing left to do.
     assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
 

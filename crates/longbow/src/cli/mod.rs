@@ -42,8 +42,8 @@ pub(crate) trait Flags {
 /// chain (environment, profiles, SSO, instance roles), or for one side from LONGBOW_SOURCE__ACCESS_KEY_ID,
 /// LONGBOW_SOURCE__SECRET_ACCESS_KEY and LONGBOW_SOURCE__SESSION_TOKEN (the same with DESTINATION).
 ///
-/// Exit codes: 0 done · 1 some objects failed, or the run could not go on · 2 usage or settings · 3 differences found
-/// by verify · 4 refused for safety · 130/143 stopped by SIGINT/SIGTERM.
+/// Exit codes: 0 done · 1 some objects failed, or the run could not go on · 2 usage or settings, or rights that doctor
+/// misses · 3 differences found by verify · 4 refused for safety · 130/143 stopped by SIGINT/SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "longbow", version, max_term_width = 110, after_help = examples::LONGBOW, arg_required_else_help = true)]
 pub(crate) struct Cli {
