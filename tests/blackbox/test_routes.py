@@ -267,3 +267,52 @@ def test_versions_are_compared_with_those_that_were_copied(longbow, cluster, min
     assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
     refused = longbow("sync", *longbow.sides(source.at(), destination.at()), "--compare", "version", expect=2)
     assert "jobsender" in refused.err
+
+
+def test_a_manifest_takes_the_place_of_listings_and_lists_are_written(longbow, cluster, source, destination, make_bucket):
+    """DS-06, DS-07, LB-27: folders and repetitions are left out, wrong lines are told by number."""
+    source.fill({f"d/{n:02}": content(9, n) for n in range(6)} | {"d/a b+é": b"odd", "d/x.tmp": b"left out"})
+    lists = make_bucket(source.store, "lists")
+    longbow.environment["AWS_ENDPOINT_URL_S3"] = source.store.url
+    manifest = longbow.home / "manifest.csv"
+    manifest.write_text(
+        f"{source.name},d/00\n"
+        f'"{source.name}","d/01",\n'
+        f"{source.name},d/\n"
+        f"{source.name},d/01\n"
+        f"{source.name},d/a+b%2B%C3%A9\n"
+        f"{source.name},d/x.tmp\n"
+        "somebody-elses-bucket,d/02\n"
+        f"{source.name},elsewhere/02\n"
+        f"{source.name},d/not-there\n"
+    )
+    sides = [*longbow.sides(source.at("d"), destination.at("q")), *cluster.flags, "--json", "--exclude", "*.tmp"]
+    flags = ["--job-list", f"s3://{lists.name}/run/jobs.jsonl", "--ignored-list", longbow.home / "ignored.jsonl"]
+    sent = longbow("jobsender", *sides, "--manifest", manifest, *flags, expect=1)
+    [route] = sent.summary["routes"]
+    found = route["manifest"]
+    assert (route["jobs_sent"], found["ignored"], found["folders"], found["duplicates"]) == (4, 1, 1, 1)
+    assert found["faults"] == 2 and [fault.split(":")[0] for fault in found["first_faults"]] == ["line 7", "line 8"]
+    jobs = [json.loads(line) for line in lists.get("run/jobs.jsonl").splitlines()]
+    assert sorted(line["subject"].split("/", 1)[1] for line in jobs) == ["00", "01", "a b+é", "not-there"]
+    assert {line["status"] for line in jobs} == {"sent"}
+    assert (longbow.home / "ignored.jsonl").read_text().count("\n") == 1
+    done = longbow("worker", *sides, "--exit-when-empty", expect=None)
+    assert done.summary["copied"] == 3
+    assert destination.keys() == ["q/00", "q/01", "q/a b+é"]
+
+    # The same as an object, in JSON lines.
+    lines = [json.dumps({"key": f"d/{n:02}"}) for n in range(6)]
+    lists.put("list.jsonl", "\n".join(lines).encode())
+    sent = longbow("jobsender", *sides, "--manifest", f"s3://{lists.name}/list.jsonl", "--when-busy", "append")
+    assert sent.summary["jobs_sent"] == 6
+    longbow("worker", *sides, "--exit-when-empty")
+    assert [key for key in destination.keys() if key[2:].isdigit()] == [f"q/{n:02}" for n in range(6)]
+
+    for wrong, words in [
+        (f"s3://{lists.name}/none", "NoSuchKey"),
+        (longbow.home / "none.csv", "none.csv"),
+        (f"s3://{lists.name}/", "names no object"),
+    ]:
+        run = longbow("jobsender", *sides, "--manifest", wrong, "--when-busy", "append", expect=None)
+        assert run.code in (1, 2) and (words in run.err + run.out or "not found" in run.out.lower()), str(run)

@@ -192,6 +192,17 @@ async fn side_options(side: &SideSettings, settings: &Settings) -> Result<SideOp
     Ok(options)
 }
 
+/// A bucket of the fleet's own account, for lists: with the identity of its queue and table.
+pub(crate) async fn open_own_bucket(
+    bucket: &str,
+    settings: &Settings,
+) -> Result<Arc<dyn MultipartStore>, CommandError> {
+    let ClusterSettings { region, profile, .. } = &settings.cluster;
+    let options = SideOptions { region: region.clone(), profile: profile.clone(), ..SideOptions::default() };
+    let location = Location::S3 { bucket: bucket.to_owned(), prefix: Prefix::default() };
+    Ok(open("list in", &location, options, Use::Write, settings.allow_http).await?.store)
+}
+
 /// The identity and the connections for what a fleet shares: queue, table, parameters.
 pub(crate) async fn open_cluster(settings: &ClusterSettings) -> Result<ClusterSession, CommandError> {
     let options = ClusterOptions {

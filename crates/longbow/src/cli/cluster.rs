@@ -96,6 +96,8 @@ pub(crate) struct JobsenderArgs {
     #[arg(long, help_heading = "Cluster")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) lists: ListArgs,
+    #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -112,6 +114,28 @@ impl Flags for JobsenderArgs {
         self.cluster.write_down(layer);
         self.transfer.write_down(layer);
     }
+}
+
+/// Lists that a jobsender reads and writes: files, or objects (s3://BUCKET/KEY) of the queue's own account.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Lists")]
+pub(crate) struct ListArgs {
+    /// Sends a job for each object of this list instead of comparing listings: CSV of S3 Inventory, S3 Batch Operations or
+    /// DataSync, or JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<String>,
+    /// The columns of the manifest, where its first line does not name them, as "Bucket, Key, VersionId, Size"
+    #[arg(long, value_name = "COLUMNS", requires = "manifest")]
+    pub(crate) manifest_columns: Option<String>,
+    /// Takes keys of the manifest that end in `/` for objects, too
+    #[arg(long, requires = "manifest")]
+    pub(crate) manifest_folders: bool,
+    /// Writes a JSON line for each job, sent or not
+    #[arg(long, value_name = "FILE")]
+    pub(crate) job_list: Option<String>,
+    /// Writes a JSON line for each key that the globs leave out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignored_list: Option<String>,
 }
 
 /// Arguments of `longbow worker`.

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use cluster::{
-    ClusterArgs, DlqAction, DlqArgs, JobsenderArgs, LetterArgs, PlaceArgs, RouteArgs, ServiceArgs,
+    ClusterArgs, DlqAction, DlqArgs, JobsenderArgs, LetterArgs, ListArgs, PlaceArgs, RouteArgs, ServiceArgs,
     StateAction, StateArgs, WorkerArgs,
 };
 pub(crate) use copying::CopyArgs;

@@ -3,6 +3,7 @@
 //! Safe to start twice: it holds a lock while it runs, and refuses while the last batch is unfinished. Safe to kill: the
 //! next run goes on where this one was.
 
+mod lists;
 mod note;
 mod tell;
 mod watch;
@@ -20,6 +21,7 @@ use longbow_jobsender::cluster::{
 
 use super::fleet::{self, Fleet, OpenRoute};
 use super::{Surrounding, new_transfer};
+use crate::amounts::count;
 use crate::backend::Use;
 use crate::cli::JobsenderArgs;
 use crate::exit::{CommandError, Exit};
@@ -62,17 +64,34 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
     let transfer = new_transfer();
     let wanted =
         |route: &&OpenRoute| args.only.is_empty() || args.only.iter().any(|name| route.name.as_str() == name);
+    let chosen: Vec<&OpenRoute> = open.iter().filter(wanted).collect();
+    if let (Some(manifest), [_, _, ..]) = (&args.lists.manifest, &chosen[..]) {
+        let names: Vec<&str> = chosen.iter().map(|route| route.name.as_str()).collect();
+        let names = names.join(", ");
+        return Err(CommandError::Usage(format!(
+            "the manifest {manifest} is about one route, and there are {names}: choose one by --route"
+        )));
+    }
+    let written = lists::open(&args.lists, &settings).await?;
     let (mut tasks, mut notes) = (Vec::new(), Vec::new());
-    for route in open.iter().filter(wanted) {
+    for route in chosen {
         let OpenRoute { name, asked, .. } = route;
-        voice.chatter(&format!(
-            "Compares {name}, {}, by {}: {}",
-            route.text(),
-            asked.comparison,
-            asked.because
-        ));
+        let stop = shutdown.stop();
+        let input = match lists::manifest(&args.lists, &asked.route.source, &settings, stop).await? {
+            Some(manifest) => {
+                voice.chatter(&format!("Takes what a manifest names along {name}, {}", route.text()));
+                Input::Manifest(manifest)
+            }
+            None => {
+                let (by, because) = (asked.comparison, &asked.because);
+                voice.chatter(&format!("Compares {name}, {}, by {by}: {because}", route.text()));
+                Input::Listings(by)
+            }
+        };
         let note = Arc::new(note::Note::of(&table, &transfer, route, services.clock.now()));
-        tasks.push(task(route, &table, Arc::clone(&note), &voice, report.as_ref()));
+        let record = lists::Records { note: Arc::clone(&note), lists: written.of_route(name) };
+        let watch = watch::Watch::new(name.clone(), voice.clone(), report.clone());
+        tasks.push(task(route, &table, input, record, watch));
         notes.push(note);
     }
     let jobsender = ClusterJobsender {
@@ -97,6 +116,12 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
         troubles.push(fault);
     }
     let run = ran.map_err(not_begun)?;
+    match written.finish().await {
+        Ok(lists) => lists
+            .iter()
+            .for_each(|list| voice.chatter(&format!("{}: {} lines", list.place, count(list.lines)))),
+        Err(error) => troubles.push(format!("{error}.")),
+    }
     for (note, route) in notes.iter().zip(&run.routes).filter(|_| !args.dry_run) {
         note.end(route, services.clock.now()).await;
     }
@@ -113,20 +138,19 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
 fn task(
     route: &OpenRoute,
     table: &StateTable,
-    note: Arc<note::Note>,
-    voice: &Voice,
-    report: Option<&Arc<ReportFile>>,
+    input: Input,
+    record: lists::Records,
+    watch: watch::Watch,
 ) -> RouteTask {
     let settings = &route.asked.settings;
-    let watch = watch::Watch::new(route.name.clone(), voice.clone(), report.cloned());
     RouteTask {
         route: route.named(),
         source: Arc::clone(&route.sides.source.store) as Arc<dyn ObjectStore>,
         destination: Arc::clone(&route.sides.destination.store) as Arc<dyn ObjectStore>,
         state: Arc::new(route.state(table)),
-        input: Input::Listings(route.asked.comparison),
+        input,
         removals: settings.cluster.propagate_deletes.then_some(settings.max_delete),
-        record: note,
+        record: Arc::new(record),
         observer: Arc::new(watch) as Arc<dyn Observer>,
     }
 }
