@@ -159,6 +159,9 @@ class Bucket:
         for upload in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
             self.client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
         self.delete(*self.listing())
+        versions = self.client.list_object_versions(Bucket=self.name)
+        for old in versions.get("Versions", []) + versions.get("DeleteMarkers", []):
+            self.client.delete_object(Bucket=self.name, Key=old["Key"], VersionId=old["VersionId"])
         self.client.delete_bucket(Bucket=self.name)
 
 

@@ -39,6 +39,9 @@ pub struct Quirks {
     pub keeps_redirect: bool,
     /// Whether the store can list by versions. Its bucket need not keep any.
     pub lists_versions: bool,
+    /// Whether a listing that begins after a key has what lies in folders. SeaweedFS looks for the start as a path: after
+    /// `f/y`, which is a folder there, it leaves out `f/y/z`. It does not promise byte order, and is never asked so.
+    pub begins_in_folders: bool,
     /// Whether headers that ask for one part are answered as S3 documents.
     pub part_numbers: bool,
 }
@@ -57,6 +60,7 @@ impl Default for Quirks {
             atomic_conditions: true,
             keeps_redirect: true,
             lists_versions: true,
+            begins_in_folders: true,
             part_numbers: true,
         }
     }
@@ -93,6 +97,7 @@ impl Quirks {
             },
             conditional_copy: false,
             keeps_redirect: false,
+            begins_in_folders: false,
             ..Self::default()
         }
     }

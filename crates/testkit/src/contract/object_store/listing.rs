@@ -1,15 +1,21 @@
 //! Listings: complete, in the promised order, and of nothing else.
 
 use bytes::Bytes;
+use longbow_core::failure::{Feature, StoreErrorKind};
 use longbow_core::object::{KeyOrder, ObjectKey, Prefix};
 
 use super::Store;
 use crate::contract::calls::{keys, list, put};
-use crate::contract::quirks::Quirks;
-use crate::contract::verdict::{Check, Verdict, checks, demand};
+use crate::contract::quirks::{KeyFate, Quirks};
+use crate::contract::verdict::{Check, Verdict, Violation, checks, demand};
 
 pub(super) fn checks() -> Vec<Check<Store, Quirks>> {
-    checks![pages_are_complete_and_in_order, a_prefix_is_not_its_siblings, nothing_is_an_empty_listing,]
+    checks![
+        pages_are_complete_and_in_order,
+        a_prefix_is_not_its_siblings,
+        nothing_is_an_empty_listing,
+        a_listing_begins_after_any_key,
+    ]
 }
 
 /// Names in folders and beside them, so that byte order and folder order differ.
@@ -86,5 +92,94 @@ async fn a_prefix_is_not_its_siblings(store: &Store, quirks: &Quirks) -> Verdict
 async fn nothing_is_an_empty_listing(store: &Store, quirks: &Quirks) -> Verdict {
     let page = store.list(&Prefix::raw(quirks.key("no-such-thing", "").as_str()), None).await?;
     demand!(page.objects.is_empty() && page.next.is_none(), "there is something: {page:?}");
+    Ok(())
+}
+
+/// Names whose order differs in bytes, in letters without case, in UTF-16 and as they are encoded.
+const FLAT: &[&str] = &[
+    "a",
+    "a b",
+    "a!b",
+    "a%41",
+    "a&b=c",
+    "a+b",
+    "a\u{1}b",
+    "a\nb",
+    "aA",
+    "a\u{e9}",
+    "B",
+    "b",
+    "b+",
+    "~",
+    "\u{ff5e}",
+    "\u{1f3f9}",
+];
+
+/// Names in folders and beside them.
+const DEEP: &[&str] = &["f-x", "f.", "f/x", "f/y/z", "f/yy", "f0", "g/x"];
+
+/// Starts that are no names: above, below and between them, and folders.
+const BETWEEN: &[&str] =
+    &["", "\u{1}", "a ", "a%", "a+", "aB", "e", "f", "f/", "f/y", "f/y/", "f/y/zz", "g/", "\u{10ffff}"];
+
+/// The keys of a listing that begins after a key; `None` where it can only begin at its start.
+async fn after(
+    store: &Store,
+    prefix: &Prefix,
+    start: Option<&ObjectKey>,
+) -> Result<Option<Vec<String>>, Violation> {
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let page = match store.list_from(prefix, start, token.as_deref()).await {
+            Err(error) if error.kind == StoreErrorKind::Unsupported(Feature::Other) => return Ok(None),
+            page => page?,
+        };
+        found.extend(page.objects.into_iter().map(|object| object.key.as_str().to_owned()));
+        token = page.next;
+        if token.is_none() {
+            return Ok(Some(found));
+        }
+    }
+}
+
+/// A start need not be a key, nor lie under the prefix.
+async fn a_listing_begins_after_any_key(store: &Store, quirks: &Quirks) -> Verdict {
+    let base = quirks.key("after", "");
+    let base = base.as_str();
+    let deep = if quirks.begins_in_folders { DEEP } else { &[] };
+    let kept = |key: &String| (quirks.fate)(key) == KeyFate::Kept;
+    let mut keys: Vec<String> =
+        FLAT.iter().chain(deep).map(|name| format!("{base}{name}")).filter(kept).collect();
+    for key in &keys {
+        put_entry(store, key.clone()).await?;
+    }
+    keys.sort();
+    let whole = after(store, &Prefix::raw(base), None).await?.unwrap_or_default();
+    if store.traits().order != Some(KeyOrder::Bytes) && quirks.begins_in_folders && whole != keys {
+        // For stores in byte order only.
+        return Ok(());
+    }
+    let between = BETWEEN.iter().filter(|name| quirks.begins_in_folders || !name.contains('/'));
+    let mut starts: Vec<String> = between.map(|name| format!("{base}{name}")).collect();
+    starts.extend(keys.iter().cloned());
+    starts.extend([" ".to_owned(), base[..base.len() - 1].to_owned(), "\u{10ffff}".to_owned()]);
+    for prefix in [base.to_owned(), format!("{base}a"), format!("{base}f"), format!("{base}f/")] {
+        for start in &starts {
+            let Some(mut found) = after(store, &Prefix::raw(&prefix), Some(&start.as_str().into())).await?
+            else {
+                let promised = store.traits().order == Some(KeyOrder::Bytes);
+                demand!(!promised, "a listing in byte order cannot begin after {start:?}");
+                return Ok(());
+            };
+            if !quirks.begins_in_folders {
+                found.sort();
+            }
+            let expected: Vec<&String> =
+                keys.iter().filter(|key| key.starts_with(&prefix) && *key > start).collect();
+            let same = found.iter().eq(expected.iter().copied());
+            demand!(same, "under {prefix:?} after {start:?} there is {found:?}, not {expected:?}");
+        }
+    }
     Ok(())
 }
