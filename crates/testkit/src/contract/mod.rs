@@ -15,5 +15,5 @@ pub mod state_store;
 pub mod transfer_log;
 mod verdict;
 
-pub use quirks::{KeyFate, Quirks};
+pub use quirks::{KeyFate, Quirks, Starts};
 pub use verdict::{Check, Verdict, Violation, failures};

@@ -14,6 +14,18 @@ pub enum KeyFate {
     Broken,
 }
 
+/// Where a listing of a store can begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starts {
+    /// After any text, as the store's byte order says.
+    AfterAnyKey,
+    /// Where no folders are. SeaweedFS looks for the start as a path: after `f/y`, which is a folder there, it leaves out
+    /// `f/y/z`. It does not promise byte order, and is never asked so.
+    OutsideFolders,
+    /// At its beginning only.
+    AtTheBeginning,
+}
+
 /// Facts about a store that the checks have to allow for. The default is Amazon S3 in full.
 #[derive(Debug, Clone)]
 pub struct Quirks {
@@ -37,11 +49,16 @@ pub struct Quirks {
     pub atomic_conditions: bool,
     /// Whether `x-amz-website-redirect-location` is kept.
     pub keeps_redirect: bool,
+<<<<<<< HEAD
     /// Whether the store can list by versions. Its bucket need not keep any.
     pub lists_versions: bool,
     /// Whether a listing that begins after a key has what lies in folders. SeaweedFS looks for the start as a path: after
     /// `f/y`, which is a folder there, it leaves out `f/y/z`. It does not promise byte order, and is never asked so.
     pub begins_in_folders: bool,
+=======
+    /// Where a listing can begin.
+    pub starts: Starts,
+>>>>>>> 2247227 (A listing that begins after a key is part of the contract)
     /// Whether headers that ask for one part are answered as S3 documents.
     pub part_numbers: bool,
 }
@@ -59,8 +76,12 @@ impl Default for Quirks {
             conditional_copy: true,
             atomic_conditions: true,
             keeps_redirect: true,
+<<<<<<< HEAD
             lists_versions: true,
             begins_in_folders: true,
+=======
+            starts: Starts::AfterAnyKey,
+>>>>>>> 2247227 (A listing that begins after a key is part of the contract)
             part_numbers: true,
         }
     }
@@ -73,6 +94,7 @@ impl Quirks {
             fate: |key| if can_be_a_file(key) { KeyFate::Kept } else { KeyFate::MayRefuse },
             lacks: vec![Feature::Checksums, Feature::Tags, Feature::ServerSideCopy],
             refuses_small_parts: false,
+            starts: Starts::AtTheBeginning,
             conditional_copy: false,
             keeps_redirect: false,
             lists_versions: false,
@@ -97,7 +119,11 @@ impl Quirks {
             },
             conditional_copy: false,
             keeps_redirect: false,
+<<<<<<< HEAD
             begins_in_folders: false,
+=======
+            starts: Starts::OutsideFolders,
+>>>>>>> 2247227 (A listing that begins after a key is part of the contract)
             ..Self::default()
         }
     }
