@@ -68,9 +68,7 @@ impl LifecycleHook {
             let error = match post(session, &form).await.map(|reply| judge(&subject, call, &reply)) {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
-                Err(BackendError { transient, message }) => {
-                    BackendError { transient, message: format!("{subject}: {message}") }
-                }
+                Err(error) => BackendError::new(error.kind, format!("{subject}: {error}")),
             };
             if !error.transient || attempt == TRIES {
                 return Err(error);
@@ -162,10 +160,7 @@ fn judge(subject: &str, call: &str, (status, text): &Reply) -> Result<(), Backen
         FaultKind::Denied => format!("; the identity lacks the right autoscaling:{call}"),
         _ => String::new(),
     };
-    Err(BackendError {
-        transient: kind.may_pass(),
-        message: format!("{subject}: {status} {code}: {message}{remedy}"),
-    })
+    Err(BackendError::new(kind, format!("{subject}: {status} {code}: {message}{remedy}")))
 }
 
 #[cfg(test)]

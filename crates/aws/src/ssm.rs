@@ -7,7 +7,7 @@ use std::fmt;
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
-use longbow_core::failure::BackendError;
+use longbow_core::failure::{BackendError, BackendErrorKind};
 use longbow_core::object::Timestamp;
 use longbow_core::secret::Secret;
 
@@ -130,10 +130,11 @@ fn missing(names: &[&str]) -> BackendError {
         _ => ("parameters", "them"),
     };
     let names = names.join(", ");
-    BackendError::fatal(format!(
+    let text = format!(
         "there is no {what} {names} in this account and region: check the name and the region, or make {it} (aws ssm \
          put-parameter --name NAME --type SecureString --value …)"
-    ))
+    );
+    BackendError::new(BackendErrorKind::Missing, text)
 }
 
 #[cfg(test)]
@@ -183,7 +184,7 @@ mod tests {
             "{}",
             error.message
         );
-        assert!(!error.transient);
+        assert_eq!(error.kind, BackendErrorKind::Missing);
     }
 
     #[tokio::test]
@@ -201,7 +202,7 @@ mod tests {
         for words in ["keys", "ssm:GetParameters", "kms:Decrypt", "not authorized"] {
             assert!(error.message.contains(words), "{}", error.message);
         }
-        assert!(!error.transient);
+        assert!(!error.transient && error.is_refusal());
     }
 
     #[tokio::test(start_paused = true)]

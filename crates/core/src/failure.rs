@@ -164,24 +164,108 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The queue or the state store failed.
-#[derive(Debug, thiserror::Error)]
+/// What a caller can do about a failed call to the queue, the state store or the parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BackendErrorKind {
+    /// May pass by itself.
+    Transient,
+    /// The service asks for less.
+    Throttled,
+    /// The identity is known and may not do this.
+    Denied,
+    /// The identity is missing, unknown, wrong or expired.
+    Credentials,
+    /// The queue, the table or the parameter is not there.
+    Missing,
+    /// Stays until somebody mends it.
+    Permanent,
+}
+
+impl BackendErrorKind {
+    /// Whether a later attempt may succeed without anybody's doing.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Throttled | Self::Transient)
+    }
+
+    /// The class that decides about a job that met the fault.
+    pub fn class(self) -> FailureClass {
+        match self {
+            Self::Transient => FailureClass::Transient,
+            Self::Throttled => FailureClass::Throttled,
+            Self::Denied | Self::Credentials => FailureClass::Denied,
+            Self::Missing | Self::Permanent => FailureClass::Permanent,
+        }
+    }
+}
+
+/// The queue or the state store failed. Made by [`BackendError::new`] and its like only, so that its parts agree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct BackendError {
-    /// Whether a later attempt may succeed.
+    /// What a caller can do.
+    pub kind: BackendErrorKind,
+    /// Whether a later attempt may succeed, as the kind says.
     pub transient: bool,
     /// What failed and what can be done.
     pub message: String,
 }
 
 impl BackendError {
+    /// A fault of this kind.
+    pub fn new(kind: BackendErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, transient: kind.may_pass(), message: message.into() }
+    }
+
     /// A fault that stays until somebody mends it.
     pub fn fatal(message: impl Into<String>) -> Self {
-        Self { transient: false, message: message.into() }
+        Self::new(BackendErrorKind::Permanent, message)
     }
 
     /// A fault that may pass.
     pub fn transient(message: impl Into<String>) -> Self {
-        Self { transient: true, message: message.into() }
+        Self::new(BackendErrorKind::Transient, message)
+    }
+
+    /// Whether the service refused who asked, and not what was asked: no other call with these rights fares better.
+    pub fn is_refusal(&self) -> bool {
+        self.kind.class() == FailureClass::Denied
+    }
+}
+
+impl From<StoreError> for BackendError {
+    /// For a store that stands in for a service, and for identities, which both have.
+    fn from(error: StoreError) -> Self {
+        let kind = match error.kind {
+            StoreErrorKind::Throttled => BackendErrorKind::Throttled,
+            StoreErrorKind::Transient | StoreErrorKind::NoSuchUpload => BackendErrorKind::Transient,
+            StoreErrorKind::Denied => BackendErrorKind::Denied,
+            StoreErrorKind::Credentials => BackendErrorKind::Credentials,
+            StoreErrorKind::NotFound | StoreErrorKind::NoSuchBucket => BackendErrorKind::Missing,
+            _ => BackendErrorKind::Permanent,
+        };
+        Self::new(kind, error.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_does_not_pass_and_what_passes_is_not_refused() {
+        use BackendErrorKind as K;
+        for (kind, passes, class) in [
+            (K::Transient, true, FailureClass::Transient),
+            (K::Throttled, true, FailureClass::Throttled),
+            (K::Denied, false, FailureClass::Denied),
+            (K::Credentials, false, FailureClass::Denied),
+            (K::Missing, false, FailureClass::Permanent),
+            (K::Permanent, false, FailureClass::Permanent),
+        ] {
+            let error = BackendError::new(kind, "x");
+            assert_eq!((error.transient, error.kind.class()), (passes, class), "{kind:?}");
+            assert_eq!(error.is_refusal(), class == FailureClass::Denied, "{kind:?}");
+        }
     }
 }

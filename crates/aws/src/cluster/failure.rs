@@ -9,7 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use longbow_core::failure::BackendError;
+use longbow_core::failure::{BackendError, BackendErrorKind as FaultKind};
 
 use crate::failure::{chain, printable};
 
@@ -26,30 +26,6 @@ pub(crate) struct About<'a> {
     pub(crate) if_missing: &'a str,
 }
 
-/// What a fault is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FaultKind {
-    /// The service asks for less.
-    Throttled,
-    /// May pass by itself.
-    Transient,
-    /// The identity is known and may not do this.
-    Denied,
-    /// The identity is missing, unknown, wrong or expired.
-    Credentials,
-    /// The thing is not there.
-    Missing,
-    /// The request can never succeed.
-    Permanent,
-}
-
-impl FaultKind {
-    /// Whether a later attempt may succeed without anybody's doing.
-    pub(crate) fn may_pass(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient)
-    }
-}
-
 /// A classified fault.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -62,7 +38,7 @@ pub(crate) struct Fault {
 
 impl From<Fault> for BackendError {
     fn from(fault: Fault) -> Self {
-        Self { transient: fault.kind.may_pass(), message: fault.message }
+        Self::new(fault.kind, fault.message)
     }
 }
 

@@ -7,7 +7,9 @@ mod failure;
 mod gather;
 mod session;
 
-pub(crate) use failure::{About, Fault, FaultKind, kind_of_code, translate};
+pub(crate) use longbow_core::failure::BackendErrorKind as FaultKind;
+
+pub(crate) use failure::{About, Fault, kind_of_code, translate};
 pub(crate) use gather::Gather;
 pub use session::{ClusterOptions, ClusterSession};
 

@@ -248,11 +248,10 @@ const REMEDY: &str = "give --profile NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_A
                       with the role of an EC2 instance or a container";
 
 fn backend(error: StoreError) -> BackendError {
-    let transient = matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled);
     let message = match error.kind {
         // The sides' own remedy names flags of the sides.
         StoreErrorKind::Credentials => error.message.replace(identity::REMEDY, REMEDY),
         _ => error.message.replace("the S3 client", "the client"),
     };
-    BackendError { transient, message }
+    StoreError { message, ..error }.into()
 }

@@ -101,13 +101,7 @@ async fn write(table: &Inner, pk: String, proofs: Vec<PartProof>) -> Vec<Result<
     let calls = &table.calls;
     let answer = calls.client.put_item().table_name(&calls.table).set_item(Some(item)).send().await;
     let written = answer.map(drop).map_err(|e| calls.fault("PutItem", "dynamodb:PutItem", &e));
-    let each = || match &written {
-        Ok(()) => Ok(()),
-        Err(BackendError { transient, message }) => {
-            Err(BackendError { transient: *transient, message: message.clone() })
-        }
-    };
-    proofs.iter().map(|_| each()).collect()
+    proofs.iter().map(|_| written.clone()).collect()
 }
 
 /// `NUMBER SIZE MD5 CRC64NVME CRC32C CRC32 ETAG`, `-` for what is not known, `=` for a tag that is the MD5.

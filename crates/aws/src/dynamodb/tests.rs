@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use longbow_core::failure::FailureClass;
+use longbow_core::failure::{BackendErrorKind, FailureClass};
 use longbow_core::job::{ObjectRecord, RecordState, SourceVersion};
 use longbow_core::object::{Checksums, ETag, Location, ObjectKey, Timestamp};
 use longbow_core::port::{RunLock as _, StateStore as _, SwapError, UploadId};
@@ -264,6 +264,9 @@ async fn faults_say_whether_they_may_pass_and_what_to_do() {
         let canned = service(move |_, _, _| Some((400, json!({ "__type": code, "message": "said" }))));
         let error = state(&canned).await.load(&key()).await.unwrap_err();
         assert_eq!(error.transient, transient, "{}", error.message);
+        let refusal = matches!(code, "AccessDeniedException" | "UnrecognizedClientException");
+        assert_eq!(error.is_refusal(), refusal, "{:?}", error.kind);
+        assert_eq!(error.kind == BackendErrorKind::Missing, code.starts_with("ResourceNotFound"));
         for words in [words, "GetItem of the table jobs-state", "said"] {
             assert!(error.message.contains(words), "{code}: {}", error.message);
         }

@@ -134,9 +134,7 @@ impl Calls {
         .await;
         match fates {
             Ok(fates) => fates.into_iter().map(|fate| self.deleted(fate)).collect(),
-            Err(BackendError { transient, message }) => {
-                receipts.iter().map(|_| Err(BackendError { transient, message: message.clone() })).collect()
-            }
+            Err(error) => receipts.iter().map(|_| Err(BackendError::clone(&error))).collect(),
         }
     }
 

@@ -161,7 +161,10 @@ impl OpenError {
 /// A fault while running. The words are those of [`OpenError`]; only a lock that another program holds may pass.
 pub(crate) fn backend_error(file: &Path, error: &rusqlite::Error) -> BackendError {
     let error = OpenError::of_sqlite(file, error);
-    BackendError { transient: matches!(error, OpenError::Busy { .. }), message: error.to_string() }
+    match error {
+        OpenError::Busy { .. } => BackendError::transient(error.to_string()),
+        _ => BackendError::fatal(error.to_string()),
+    }
 }
 
 #[cfg(test)]

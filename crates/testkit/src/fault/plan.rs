@@ -3,7 +3,7 @@
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longbow_core::failure::{BackendError, FailureClass, StoreError, StoreErrorKind};
+use longbow_core::failure::{BackendError, StoreError, StoreErrorKind};
 use longbow_core::port::SwapError;
 use tokio::sync::watch;
 
@@ -234,11 +234,7 @@ impl Invented for StoreError {
 
 impl Invented for BackendError {
     fn invented(kind: StoreErrorKind, call: &str) -> Self {
-        let StoreError { message, .. } = StoreError::invented(kind, call);
-        match StoreError::new(kind, "").class() {
-            FailureClass::Transient | FailureClass::Throttled => Self::transient(message),
-            _ => Self::fatal(message),
-        }
+        StoreError::invented(kind, call).into()
     }
 }
 

@@ -133,7 +133,10 @@ async fn lbb_65_a_batch_that_is_refused_whole_is_sent_again_whole() {
 async fn a_call_that_fails_for_a_while_is_made_again_and_one_that_fails_for_good_ends_the_run() {
     for (errors, transient, sent, unsent) in [(2, true, 10, 0), (3, true, 0, 10), (1, false, 0, 10)] {
         let queue = Arc::new(Moody::default());
-        let error = || BackendError { transient, message: "no queue".into() };
+        let error = || match transient {
+            true => BackendError::transient("no queue"),
+            false => BackendError::fatal("no queue"),
+        };
         queue.fail.lock().unwrap().extend((0..errors).map(|_| Some(error())));
         let mut sender = sender(&queue, three());
         let end = send_all(&mut sender, (0..10).map(job)).await;
