@@ -66,7 +66,15 @@ async fn record(state: &dyn StateStore, clock: &FakeClock, name: &str, upload: U
     let etag = Some(ETag::new("00000000000000000000000000000001-2"));
     let source = SourceVersion { size: 100, etag, version: None, modified: None };
     let now = RecordState::Copying { upload };
-    let record = ObjectRecord { source, attempts: 0, updated: clock.now(), state: now, sequencer: None };
+    let record = ObjectRecord {
+        source,
+        attempts: 0,
+        updated: clock.now(),
+        state: now,
+        sequencer: None,
+        transfer: None,
+        found: false,
+    };
     state.swap(&ObjectKey::from(name), None, record).await.expect("a swap");
 }
 

@@ -49,16 +49,10 @@ pub struct Quirks {
     pub atomic_conditions: bool,
     /// Whether `x-amz-website-redirect-location` is kept.
     pub keeps_redirect: bool,
-<<<<<<< HEAD
     /// Whether the store can list by versions. Its bucket need not keep any.
     pub lists_versions: bool,
-    /// Whether a listing that begins after a key has what lies in folders. SeaweedFS looks for the start as a path: after
-    /// `f/y`, which is a folder there, it leaves out `f/y/z`. It does not promise byte order, and is never asked so.
-    pub begins_in_folders: bool,
-=======
     /// Where a listing can begin.
     pub starts: Starts,
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
     /// Whether headers that ask for one part are answered as S3 documents.
     pub part_numbers: bool,
 }
@@ -76,12 +70,8 @@ impl Default for Quirks {
             conditional_copy: true,
             atomic_conditions: true,
             keeps_redirect: true,
-<<<<<<< HEAD
             lists_versions: true,
-            begins_in_folders: true,
-=======
             starts: Starts::AfterAnyKey,
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
             part_numbers: true,
         }
     }
@@ -94,10 +84,10 @@ impl Quirks {
             fate: |key| if can_be_a_file(key) { KeyFate::Kept } else { KeyFate::MayRefuse },
             lacks: vec![Feature::Checksums, Feature::Tags, Feature::ServerSideCopy],
             refuses_small_parts: false,
+            lists_versions: false,
             starts: Starts::AtTheBeginning,
             conditional_copy: false,
             keeps_redirect: false,
-            lists_versions: false,
             part_numbers: false,
             ..Self::default()
         }
@@ -119,11 +109,7 @@ impl Quirks {
             },
             conditional_copy: false,
             keeps_redirect: false,
-<<<<<<< HEAD
-            begins_in_folders: false,
-=======
             starts: Starts::OutsideFolders,
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
             ..Self::default()
         }
     }

@@ -47,7 +47,7 @@ impl StateStore for FaultyState {
         let opened = async move {
             let begun = faults.begin(NAME, "records_after", "");
             faults.call(begun, std::future::ready(Ok::<_, BackendError>(())), |()| ()).await?;
-            Ok(records.and_then(move |record| {
+            Ok::<_, BackendError>(records.and_then(move |record| {
                 let faults = faults.clone();
                 async move {
                     let begun = faults.begin(NAME, "record", record.0.as_str());

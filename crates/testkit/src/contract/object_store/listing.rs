@@ -6,11 +6,7 @@ use longbow_core::object::{KeyOrder, ObjectKey, Prefix};
 
 use super::Store;
 use crate::contract::calls::{keys, list, put};
-<<<<<<< HEAD
-use crate::contract::quirks::{KeyFate, Quirks};
-=======
 use crate::contract::quirks::{KeyFate, Quirks, Starts};
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
 use crate::contract::verdict::{Check, Verdict, Violation, checks, demand};
 
 pub(super) fn checks() -> Vec<Check<Store, Quirks>> {
@@ -151,55 +147,30 @@ async fn after(
 async fn a_listing_begins_after_any_key(store: &Store, quirks: &Quirks) -> Verdict {
     let base = quirks.key("after", "");
     let base = base.as_str();
-<<<<<<< HEAD
-    let deep = if quirks.begins_in_folders { DEEP } else { &[] };
-    let kept = |key: &String| (quirks.fate)(key) == KeyFate::Kept;
-    let mut keys: Vec<String> =
-        FLAT.iter().chain(deep).map(|name| format!("{base}{name}")).filter(kept).collect();
-=======
     let deep = quirks.starts != Starts::OutsideFolders;
     let kept = |key: &String| (quirks.fate)(key) == KeyFate::Kept;
     let names = FLAT.iter().chain(if deep { DEEP } else { &[] });
     let mut keys: Vec<String> = names.map(|name| format!("{base}{name}")).filter(kept).collect();
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
     for key in &keys {
         put_entry(store, key.clone()).await?;
     }
     keys.sort();
     let whole = after(store, &Prefix::raw(base), None).await?.unwrap_or_default();
-<<<<<<< HEAD
-    if store.traits().order != Some(KeyOrder::Bytes) && quirks.begins_in_folders && whole != keys {
-        // For stores in byte order only.
-        return Ok(());
-    }
-    let between = BETWEEN.iter().filter(|name| quirks.begins_in_folders || !name.contains('/'));
-=======
     if store.traits().order != Some(KeyOrder::Bytes) && deep && whole != keys {
         // For stores in byte order only.
         return Ok(());
     }
     let between = BETWEEN.iter().filter(|name| deep || !name.contains('/'));
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
     let mut starts: Vec<String> = between.map(|name| format!("{base}{name}")).collect();
     starts.extend(keys.iter().cloned());
     starts.extend([" ".to_owned(), base[..base.len() - 1].to_owned(), "\u{10ffff}".to_owned()]);
     for prefix in [base.to_owned(), format!("{base}a"), format!("{base}f"), format!("{base}f/")] {
         for start in &starts {
-<<<<<<< HEAD
-            let Some(mut found) = after(store, &Prefix::raw(&prefix), Some(&start.as_str().into())).await?
-            else {
-                let promised = store.traits().order == Some(KeyOrder::Bytes);
-                demand!(!promised, "a listing in byte order cannot begin after {start:?}");
-                return Ok(());
-            };
-            if !quirks.begins_in_folders {
-=======
             let found = after(store, &Prefix::raw(&prefix), Some(&start.as_str().into())).await?;
             let able = quirks.starts != Starts::AtTheBeginning;
             demand!(found.is_some() == able, "a listing that begins after {start:?} gives {found:?}");
             let Some(mut found) = found else { continue };
             if !deep {
->>>>>>> 2247227 (A listing that begins after a key is part of the contract)
                 found.sort();
             }
             let expected: Vec<&String> =
