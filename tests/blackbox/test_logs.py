@@ -24,7 +24,7 @@ def test_lbb_46_lbb_50_one_line_an_object_and_all_of_it_json_in_utc(ministack, m
     objects = {"a\nb \"c\"": b"x" * 1000, "big": b"y" * (12 * MIB), "empty": b""}
     source.fill({key: body for key, body in objects.items() if key != "big"})
     source.put_parts("big", objects["big"], part_size=5 * MIB)
-    arguments = ["--log-format", "json", "--method", "stream"]
+    arguments = ["--log-format", "json", "--method", "stream", "--part-size", "5MiB"]
     run = longbow.sync(source.at(), destination.at(), *arguments, env={"TZ": "Asia/Tokyo"})
     lines = [record for record in records(run) if record["target"] == "longbow::object"]
     assert sorted(line["object.key"] for line in lines) == sorted(objects), run

@@ -44,6 +44,8 @@ async fn lbb_34_hundreds_are_taken_and_deleted_in_few_calls() {
         found.extend(more);
     }
     assert_eq!(found.iter().map(|delivery| delivery.body.clone()).collect::<BTreeSet<_>>(), all);
+    let ids: BTreeSet<_> = found.iter().map(|delivery| delivery.message_id.clone()).collect();
+    assert!(ids.len() == 640 && !ids.contains(&None), "the log of an object names its message");
     let receipts: Vec<_> = found.iter().map(|delivery| delivery.receipt.clone()).collect();
     assert!(queue.change_visibility(&receipts, LONG).await.unwrap().is_empty());
     queue.acknowledge_many(&receipts).await.unwrap();
