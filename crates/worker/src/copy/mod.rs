@@ -6,6 +6,7 @@ mod part;
 mod reading;
 mod server_side;
 mod trial;
+mod upload;
 mod whole;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::claim::Claimed;
 use crate::executor::Stopped;
 use crate::plan::Planned;
 
-pub(crate) use multipart::abort_unknown;
+pub(crate) use upload::abort_unknown;
 
 /// Bytes that are on their way or have arrived, with everything that can prove them.
 pub(crate) struct Copied {
@@ -65,15 +66,12 @@ pub(crate) async fn copy(
         && let Some(upload) = claimed.record().and_then(|r| r.upload()).map(|u| u.upload.clone())
     {
         // Of another version of the source, or of another way to cut it: nobody will complete it.
-        multipart::abort(shared, claimed, &upload).await?;
+        upload::abort(shared, claimed, &upload).await?;
     }
     let result = match (server_side, planned.write) {
         (true, WriteMethod::Whole) => server_side::copy_whole(shared, claimed, planned).await,
-        (true, WriteMethod::Parts(plan)) => {
-            server_side::copy_parts(shared, claimed, planned, plan, drain).await
-        }
         (false, WriteMethod::Whole) => whole::copy(shared, claimed, planned).await,
-        (false, WriteMethod::Parts(plan)) => multipart::copy(shared, claimed, planned, plan, drain).await,
+        (_, WriteMethod::Parts(plan)) => multipart::copy(shared, claimed, planned, plan, drain).await,
     };
     match result {
         // One identity may read and another write: the store then refuses what this machine can still do.

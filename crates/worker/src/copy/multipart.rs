@@ -1,22 +1,24 @@
-//! Ranges of the source streamed side by side into the parts of an upload; resumed where an earlier attempt stopped.
+//! An object copied in parts: one way for all, and two ways to fill a part, by ranges of the source streamed through this
+//! machine or by the store itself.
 //!
 //! Nothing is visible at the destination before the last step, and that step comes only after everything that the
 //! source publishes about its bytes has been compared with what was read.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longbow_core::failure::{FailureClass, Feature, StoreErrorKind};
-use longbow_core::job::{CopyMethod, RecordEvent, UploadRecord};
-use longbow_core::object::{Checksums, ObjectHead, Prefix};
-use longbow_core::port::{CompleteRequest, CreateRequest, HeadRequest, ListedUpload, UploadId};
+use longbow_core::failure::{FailureClass, Feature};
+use longbow_core::job::CopyMethod;
+use longbow_core::object::{Checksums, ETag, ObjectHead};
+use longbow_core::port::{CompleteRequest, HeadRequest, UploadId};
 use longbow_core::transfer::{Part, PartPlan, PartProof, combine_checksums, composite_etag};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::attributes::{Along, along, forgotten};
+use super::Copied;
+use super::attributes::{along, forgotten};
 use super::part::{self, PartJob};
-use super::{Copied, guard, write_failure};
+use super::server_side::{self, PartCopy};
+use super::upload::{Proofs, complete, open};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::digest::Wanted;
@@ -24,14 +26,35 @@ use crate::executor::Stopped;
 use crate::plan::{Planned, source_failure};
 use crate::quirks::TagsBy;
 
-/// Parts that are proved, by number.
-pub(super) type Proofs = BTreeMap<u32, PartProof>;
+/// How the parts get their bytes.
+#[derive(Clone)]
+enum Way {
+    /// Ranges streamed through this machine.
+    Streamed(PartJob),
+    /// Copied by the store.
+    Copied(PartCopy),
+}
 
-/// An upload to fill: new, or left by an earlier attempt.
-pub(super) struct Opened {
-    pub(super) upload: UploadId,
-    pub(super) crc64nvme: bool,
-    pub(super) done: Proofs,
+impl Way {
+    /// Parts of one object in flight; the node's permits bound them as well.
+    fn at_once(&self) -> usize {
+        match self {
+            Self::Streamed(_) => usize::MAX,
+            Self::Copied(_) => server_side::PARTS_AT_ONCE,
+        }
+    }
+
+    async fn fill(&self, shared: &Arc<Shared>, part: Part) -> Result<PartProof, Stopped> {
+        match self {
+            Self::Streamed(job) => {
+                let began = shared.ports.clock.elapsed();
+                let proof = part::copy(shared, job, part).await?;
+                shared.permits.completed(part.length, shared.ports.clock.elapsed().saturating_sub(began));
+                Ok(proof)
+            }
+            Self::Copied(job) => server_side::copy_part(shared, job, part).await,
+        }
+    }
 }
 
 pub(crate) async fn copy(
@@ -52,26 +75,18 @@ pub(crate) async fn copy(
     let along = along(shared, claimed, &head, TagsBy::Upload).await?;
     let opened = open(shared, claimed, plan, &along).await?;
     let reused = u32::try_from(opened.done.len()).unwrap_or(u32::MAX);
-    let job = PartJob {
-        source: claimed.job.source.clone(),
-        destination: claimed.job.destination.clone(),
-        pin: planned.pin.clone(),
-        upload: opened.upload.clone(),
-        wanted: Wanted { crc32c: head.checksums.crc32c.is_some(), crc32: head.checksums.crc32.is_some() },
-    };
+    let way = way(shared, claimed, &planned, &head, &opened.upload);
     let missing: Vec<Part> = plan.parts().filter(|p| !opened.done.contains_key(&p.number)).collect();
-    let bytes = missing.iter().map(|p| p.length).sum();
+    let moved = missing.iter().map(|p| p.length).sum();
     let mut proofs = opened.done;
-    send_parts(shared, claimed, &job, missing, &mut proofs, drain).await?;
-    let computed = prove_parts(claimed, &planned, &head, &proofs)?;
-    let expected = composite(&proofs)?;
+    send_parts(shared, claimed, (&way, &opened.upload), missing, &mut proofs, drain).await?;
+    let proved = prove(shared, claimed, (&planned, &way), &head, &proofs)?;
     let request = CompleteRequest {
         parts: proofs.values().map(|p| (p.number, p.etag.clone())).collect(),
         condition: planned.condition,
-        checksums: if opened.crc64nvme {
-            Checksums { crc64nvme: computed.crc64nvme, ..Checksums::default() }
-        } else {
-            Checksums::default()
+        checksums: Checksums {
+            crc64nvme: proved.crc64nvme.filter(|_| opened.crc64nvme),
+            ..Checksums::default()
         },
         size: plan.size,
         modified: head.modified,
@@ -79,12 +94,16 @@ pub(crate) async fn copy(
     let written = complete(shared, claimed, &opened.upload, &request).await?;
     let mut lost = along.lost;
     lost.extend(forgotten(shared, claimed, TagsBy::Upload, &along.tags, &written).await);
+    let (method, bytes) = match way {
+        Way::Streamed(_) => (CopyMethod::Multipart, moved),
+        Way::Copied(_) => (CopyMethod::ServerSideMultipart, 0),
+    };
     Ok(Copied {
-        method: CopyMethod::Multipart,
+        method,
         written,
-        expected_etag: Some(expected),
+        expected_etag: proved.expected_etag,
         proved_ahead: true,
-        computed,
+        computed: proved.computed,
         published: head.checksums,
         read_by: head.request_id,
         version: head.version,
@@ -96,113 +115,23 @@ pub(crate) async fn copy(
     })
 }
 
-/// Takes up the upload that the record names, if all of it still fits, or begins a new one. An upload that does not
-/// fit is given up.
-pub(super) async fn open(
-    shared: &Arc<Shared>,
-    claimed: &mut Claimed,
-    plan: PartPlan,
-    along: &Along,
-) -> Result<Opened, Stopped> {
-    let _slot = shared.permits.slot().await;
-    let key = claimed.job.destination.clone();
-    let old = claimed.record().and_then(|r| r.upload().cloned());
-    let fits =
-        claimed.record().and_then(|r| r.resumable(&claimed.job.object)).is_some_and(|u| u.plan == plan);
-    if let Some(old) = old {
-        if fits && let Some(done) = proved_parts(shared, claimed, &old).await? {
-            return Ok(Opened { upload: old.upload, crc64nvme: old.crc64nvme, done });
-        }
-        abort(shared, claimed, &old.upload).await?;
+fn way(shared: &Shared, claimed: &Claimed, planned: &Planned, head: &ObjectHead, upload: &UploadId) -> Way {
+    if planned.server_side {
+        return Way::Copied(PartCopy::new(shared, claimed, planned, upload));
     }
-    abort_unknown(shared, claimed).await;
-    let crc64nvme = shared.quirks.has(Feature::Checksums);
-    // Noted before it is created: should the answer be lost, the next attempt knows what to look for.
-    let intended = UploadRecord::intended(plan, crc64nvme, shared.ports.clock.now());
-    claimed.advance(shared, RecordEvent::UploadBegan(intended.clone())).await?;
-    let request = CreateRequest {
-        attributes: along.attributes.clone(),
-        tags: along.tags.clone(),
-        crc64nvme,
-        size: plan.size,
-    };
-    let created = shared.ports.destination.create_upload(&key, &request).await;
-    let upload = created.map_err(|error| write_failure(shared, error))?;
-    let record = UploadRecord { upload: upload.clone(), ..intended };
-    if let Err(error) = claimed.advance(shared, RecordEvent::UploadBegan(record)).await {
-        // Nobody else knows of it.
-        if let Err(error) = shared.ports.destination.abort_upload(&key, &upload).await {
-            tracing::warn!(%key, %error, "an upload that nobody will use could not be aborted");
-        }
-        return Err(error.into());
-    }
-    Ok(Opened { upload, crc64nvme, done: Proofs::new() })
-}
-
-/// The parts that the destination holds *and* that are remembered with the digest of the source's bytes: size and tag
-/// must be the same. `None`: the upload is gone.
-async fn proved_parts(
-    shared: &Shared,
-    claimed: &Claimed,
-    upload: &UploadRecord,
-) -> Result<Option<Proofs>, Stopped> {
-    let remembered =
-        shared.ports.state.parts(&claimed.subject, &upload.upload).await.map_err(Stopped::Backend)?;
-    let listed = match shared
-        .ports
-        .destination
-        .list_parts(&claimed.job.destination, &upload.upload, &upload.plan)
-        .await
-    {
-        Ok(listed) => listed,
-        Err(error) if error.kind == StoreErrorKind::NoSuchUpload => return Ok(None),
-        Err(error) => return Err(Stopped::Failed(error.into())),
-    };
-    let listed: BTreeMap<u32, _> = listed.into_iter().map(|p| (p.number, p)).collect();
-    let proved = remembered.into_iter().filter(|proof| {
-        let there = listed.get(&proof.number);
-        let planned = upload.plan.part(proof.number);
-        there.is_some_and(|p| p.size == proof.size && p.etag == proof.etag)
-            && planned.is_some_and(|p| p.length == proof.size)
-            && proof.digest().is_some()
-    });
-    Ok(Some(proved.map(|proof| (proof.number, proof)).collect()))
-}
-
-/// Gives an upload up and forgets its parts.
-pub(super) async fn abort(shared: &Shared, claimed: &Claimed, upload: &UploadId) -> Result<(), Stopped> {
-    match shared.ports.destination.abort_upload(&claimed.job.destination, upload).await {
-        Ok(()) => {}
-        Err(error) if error.kind == StoreErrorKind::NoSuchUpload => {}
-        Err(error) => return Err(Stopped::Failed(error.into())),
-    }
-    shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)
-}
-
-/// Gives up what an attempt had begun whose answer was lost: uploads of exactly this key, begun when that attempt was
-/// about to. Whoever else uploads to the same key in those moments fights over the object anyway.
-pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
-    let Some(intended) = claimed.record().and_then(|r| r.intended_upload()) else { return };
-    let (store, key) = (&shared.ports.destination, &claimed.job.destination);
-    let listed = match store.list_uploads(&Prefix::raw(key.as_str())).await {
-        Ok(listed) => listed,
-        Err(error) => {
-            tracing::warn!(%key, %error, "an upload whose answer was lost could not be looked for");
-            return;
-        }
-    };
-    let ours = |u: &ListedUpload| u.key == *key && u.initiated.is_some_and(|t| intended.may_have_become(t));
-    for found in listed.into_iter().filter(ours) {
-        if let Err(error) = store.abort_upload(key, &found.upload).await {
-            tracing::warn!(%key, %error, "an upload whose answer was lost could not be aborted");
-        }
-    }
+    Way::Streamed(PartJob {
+        source: claimed.job.source.clone(),
+        destination: claimed.job.destination.clone(),
+        pin: planned.pin.clone(),
+        upload: upload.clone(),
+        wanted: Wanted { crc32c: head.checksums.crc32c.is_some(), crc32: head.checksums.crc32.is_some() },
+    })
 }
 
 async fn send_parts(
     shared: &Arc<Shared>,
     claimed: &Claimed,
-    job: &PartJob,
+    (way, upload): (&Way, &UploadId),
     missing: Vec<Part>,
     proofs: &mut Proofs,
     drain: &CancellationToken,
@@ -223,18 +152,17 @@ async fn send_parts(
         }
         // One wait for a permit at a time: a huge object queues beside small ones, not in front of them.
         tokio::select! {
-            slot = shared.permits.slot(), if next.is_some() => {
-                let (shared, job, subject) = (Arc::clone(shared), job.clone(), claimed.subject.clone());
+            slot = shared.permits.slot(), if next.is_some() && tasks.len() < way.at_once() => {
                 let Some(part) = next else { continue };
                 next = parts.next();
+                let (shared, way, upload) = (Arc::clone(shared), way.clone(), upload.clone());
+                let subject = claimed.subject.clone();
                 tasks.spawn(async move {
                     let _slot = slot;
-                    let began = shared.ports.clock.elapsed();
-                    let proof = part::copy(&shared, &job, part).await?;
+                    let proof = way.fill(&shared, part).await?;
                     // At once: what is not remembered is sent again after a crash.
-                    let added = shared.ports.state.add_part(&subject, &job.upload, proof.clone()).await;
+                    let added = shared.ports.state.add_part(&subject, &upload, proof.clone()).await;
                     added.map_err(Stopped::Backend)?;
-                    shared.permits.completed(part.length, shared.ports.clock.elapsed().saturating_sub(began));
                     Ok(proof)
                 });
             }
@@ -254,8 +182,40 @@ async fn send_parts(
     stopped.map_or(Ok(()), Err)
 }
 
+/// What is known of the whole before it becomes visible.
+struct Proved {
+    /// The tag that it must get.
+    expected_etag: Option<ETag>,
+    /// Checksums of the bytes that passed here.
+    computed: Checksums,
+    /// The full-object checksum to state.
+    crc64nvme: Option<u64>,
+}
+
+fn prove(
+    shared: &Shared,
+    claimed: &Claimed,
+    (planned, way): (&Planned, &Way),
+    head: &ObjectHead,
+    proofs: &Proofs,
+) -> Result<Proved, Stopped> {
+    match way {
+        Way::Streamed(_) => {
+            let computed = prove_parts(claimed, planned, head, proofs)?;
+            let expected_etag = Some(composite(proofs)?);
+            Ok(Proved { expected_etag, computed, crc64nvme: computed.crc64nvme })
+        }
+        // No byte was seen here: what the source says is all that there is.
+        Way::Copied(_) => Ok(Proved {
+            expected_etag: planned.keeps_source_parts.then(|| claimed.job.object.etag.clone()).flatten(),
+            computed: Checksums::default(),
+            crc64nvme: head.checksums.crc64nvme.filter(|_| shared.quirks.has(Feature::Checksums)),
+        }),
+    }
+}
+
 /// Compares what was read with everything that the source publishes, before anything becomes visible.
-pub(super) fn prove_parts(
+fn prove_parts(
     claimed: &Claimed,
     planned: &Planned,
     head: &ObjectHead,
@@ -280,7 +240,7 @@ pub(super) fn prove_parts(
     Ok(computed)
 }
 
-fn composite(proofs: &Proofs) -> Result<longbow_core::object::ETag, Stopped> {
+fn composite(proofs: &Proofs) -> Result<ETag, Stopped> {
     let digests: Option<Vec<_>> = proofs.values().map(PartProof::digest).collect();
     let digests = digests.ok_or_else(|| {
         Stopped::failed(
@@ -289,37 +249,4 @@ fn composite(proofs: &Proofs) -> Result<longbow_core::object::ETag, Stopped> {
         )
     })?;
     Ok(composite_etag(digests))
-}
-
-/// Makes the parts one object. A store that has not taken the checksum of the whole gets the object once more without.
-pub(super) async fn complete(
-    shared: &Arc<Shared>,
-    claimed: &Claimed,
-    upload: &UploadId,
-    request: &CompleteRequest,
-) -> Result<longbow_core::port::Written, Stopped> {
-    let _slot = shared.permits.slot().await;
-    guard(shared, claimed).await?;
-    match shared.ports.destination.complete_upload(&claimed.job.destination, upload, request).await {
-        Ok(written) => {
-            shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)?;
-            Ok(written)
-        }
-        // Every part was proved by its MD5, and what the store says of the whole will be compared: a store that keeps
-        // digests of digests refuses the checksum, not the bytes.
-        Err(error) if error.kind == StoreErrorKind::Corrupt && !request.checksums.is_empty() => {
-            shared.quirks.lacks(Feature::Checksums);
-            let request = CompleteRequest { checksums: Checksums::default(), ..request.clone() };
-            let completed =
-                shared.ports.destination.complete_upload(&claimed.job.destination, upload, &request).await;
-            let written = completed.map_err(|error| write_failure(shared, error))?;
-            shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)?;
-            Ok(written)
-        }
-        Err(error) if error.kind == StoreErrorKind::Unsupported(Feature::Checksums) => {
-            abort(shared, claimed, upload).await?;
-            Err(write_failure(shared, error))
-        }
-        Err(error) => Err(write_failure(shared, error)),
-    }
 }

@@ -2,25 +2,20 @@
 
 use std::sync::Arc;
 
-use longbow_core::failure::{FailureClass, Feature};
+use longbow_core::failure::FailureClass;
 use longbow_core::job::CopyMethod;
-use longbow_core::object::{Checksums, ETag, ETagKind};
-use longbow_core::port::{ByteRange, CompleteRequest, CopyRequest, HeadRequest};
-use longbow_core::transfer::{Part, PartPlan, PartProof};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use longbow_core::object::{Checksums, ETag, ETagKind, ObjectKey};
+use longbow_core::port::{ByteRange, CopyRequest, HeadRequest, UploadId};
+use longbow_core::transfer::{Part, PartProof};
 
-use super::attributes::{along, forgotten};
-use super::multipart::{complete, open};
 use super::{Copied, guard, write_failure};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
 use crate::plan::{Planned, source_failure};
-use crate::quirks::TagsBy;
 
 /// Copies of parts in flight for one object.
-const PARTS_AT_ONCE: usize = 16;
+pub(super) const PARTS_AT_ONCE: usize = 16;
 
 fn request(shared: &Shared, claimed: &Claimed, planned: &Planned) -> CopyRequest {
     CopyRequest {
@@ -83,100 +78,32 @@ pub(crate) async fn copy_whole(
     })
 }
 
-/// `UploadPartCopy`, part by part.
-pub(crate) async fn copy_parts(
-    shared: &Arc<Shared>,
-    claimed: &mut Claimed,
-    mut planned: Planned,
-    plan: PartPlan,
-    drain: &CancellationToken,
-) -> Result<Copied, Stopped> {
-    let head = match planned.head.take() {
-        Some(head) => head,
-        None => {
-            let _slot = shared.permits.slot().await;
-            let request = HeadRequest { pin: planned.pin.clone(), part: None, checksums: true };
-            shared.ports.source.head(&claimed.job.source, &request).await.map_err(source_failure)?
-        }
-    };
-    let along = along(shared, claimed, &head, TagsBy::Upload).await?;
-    let mut opened = open(shared, claimed, plan, &along).await?;
-    let reused = u32::try_from(opened.done.len()).unwrap_or(u32::MAX);
-    let from = Arc::new(request(shared, claimed, &planned));
-    let mut tasks: JoinSet<Result<PartProof, Stopped>> = JoinSet::new();
-    let mut missing =
-        plan.parts().filter(|p| !opened.done.contains_key(&p.number)).collect::<Vec<_>>().into_iter();
-    let mut stopped = None;
-    loop {
-        while tasks.len() < PARTS_AT_ONCE && stopped.is_none() {
-            if drain.is_cancelled() {
-                stopped = Some(Stopped::failed(FailureClass::Interrupted, "stopped between parts"));
-                break;
-            }
-            let Some(part) = missing.next() else { break };
-            let (shared, from) = (Arc::clone(shared), Arc::clone(&from));
-            let (key, upload) = (claimed.job.destination.clone(), opened.upload.clone());
-            let subject = claimed.subject.clone();
-            tasks.spawn(async move {
-                let _slot = shared.permits.slot().await;
-                let range = ByteRange { start: part.offset, length: part.length };
-                let copied =
-                    shared.ports.destination.copy_part(&key, &upload, part.number, range, &from).await;
-                let proof = proof(part, copied.map_err(|error| write_failure(&shared, error))?.etag)?;
-                let added = shared.ports.state.add_part(&subject, &upload, proof.clone()).await;
-                added.map_err(Stopped::Backend)?;
-                Ok(proof)
-            });
-        }
-        let Some(joined) = tasks.join_next().await else { break };
-        match joined {
-            Ok(Ok(proof)) => {
-                opened.done.insert(proof.number, proof);
-            }
-            // The only condition on a part is the source's.
-            Ok(Err(Stopped::DestinationChanged)) => {
-                stopped.get_or_insert(Stopped::SourceChanged);
-            }
-            Ok(Err(error)) => {
-                stopped.get_or_insert(error);
-            }
-            Err(error) => {
-                let message = format!("the task of a part ended badly: {error}");
-                stopped.get_or_insert(Stopped::failed(FailureClass::Transient, message));
-            }
-        }
+/// What every part of an object shares.
+#[derive(Clone)]
+pub(super) struct PartCopy {
+    destination: ObjectKey,
+    upload: UploadId,
+    from: Arc<CopyRequest>,
+}
+
+impl PartCopy {
+    pub(super) fn new(shared: &Shared, claimed: &Claimed, planned: &Planned, upload: &UploadId) -> Self {
+        let from = Arc::new(request(shared, claimed, planned));
+        Self { destination: claimed.job.destination.clone(), upload: upload.clone(), from }
     }
-    if let Some(stopped) = stopped {
-        return Err(stopped);
+}
+
+/// `UploadPartCopy` of one part.
+pub(super) async fn copy_part(shared: &Shared, job: &PartCopy, part: Part) -> Result<PartProof, Stopped> {
+    let range = ByteRange { start: part.offset, length: part.length };
+    let store = &shared.ports.destination;
+    let copied = store.copy_part(&job.destination, &job.upload, part.number, range, &job.from).await;
+    match copied.map_err(|error| write_failure(shared, error)) {
+        Ok(written) => proof(part, written.etag),
+        // The only condition on a part is the source's.
+        Err(Stopped::DestinationChanged) => Err(Stopped::SourceChanged),
+        Err(stopped) => Err(stopped),
     }
-    let request = CompleteRequest {
-        parts: opened.done.values().map(|p| (p.number, p.etag.clone())).collect(),
-        condition: planned.condition,
-        checksums: match opened.crc64nvme && shared.quirks.has(Feature::Checksums) {
-            true => Checksums { crc64nvme: head.checksums.crc64nvme, ..Checksums::default() },
-            false => Checksums::default(),
-        },
-        size: plan.size,
-        modified: head.modified,
-    };
-    let written = complete(shared, claimed, &opened.upload, &request).await?;
-    let mut lost = along.lost;
-    lost.extend(forgotten(shared, claimed, TagsBy::Upload, &along.tags, &written).await);
-    Ok(Copied {
-        method: CopyMethod::ServerSideMultipart,
-        expected_etag: planned.keeps_source_parts.then(|| claimed.job.object.etag.clone()).flatten(),
-        proved_ahead: true,
-        computed: Checksums::default(),
-        published: head.checksums,
-        read_by: head.request_id,
-        version: head.version,
-        written,
-        parts: plan.count(),
-        parts_reused: reused,
-        bytes_read: 0,
-        bytes_sent: 0,
-        lost,
-    })
 }
 
 fn proof(part: Part, etag: Option<ETag>) -> Result<PartProof, Stopped> {
