@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longbow_core::port::{Counted, JobQueue as _};
+use longbow_core::object::ObjectKey;
+use longbow_core::port::{
+    CompleteRequest, Counted, CreateRequest, JobQueue as _, MultipartStore as _, PartRequest, PutBody,
+};
 use longbow_testkit::fake::Call;
 use longbow_testkit::fault::{Fault, Occurrence, Rule};
 use longbow_worker::{Drain, Stopping};
@@ -131,6 +134,45 @@ async fn a_worker_whose_queue_hangs_writes_nothing_after_its_lease() {
     let received: Vec<u64> = journal.iter().filter(|c| c.call == "receive").map(|c| c.number).collect();
     let completed = journal.iter().find(|c| c.call == "complete_upload").expect("a completion");
     assert!(received[1] < completed.number, "completed only under a new lease");
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+    world.assert_nothing_left();
+}
+
+/// The source object, written in so many parts of 5 MiB.
+async fn written_in_parts(world: &World, count: u32) {
+    let key = ObjectKey::from("k");
+    let size = u64::from(count) * (5 << 20);
+    let upload = world.source.create_upload(&key, &CreateRequest { size, ..Default::default() }).await;
+    let upload = upload.expect("an upload");
+    let mut parts = Vec::new();
+    for number in 1..=count {
+        let bytes = vec![u8::try_from(number).expect("few parts"); 5 << 20];
+        let request = PartRequest { number, offset: u64::from(number - 1) * (5 << 20), md5: None };
+        let body = PutBody::Kept(vec![bytes.into()]);
+        let part = world.source.put_part(&key, &upload, body, &request).await.expect("a part");
+        parts.push((number, part.etag.expect("a tag")));
+    }
+    let request = CompleteRequest { parts, size, ..Default::default() };
+    world.source.complete_upload(&key, &upload, &request).await.expect("an object");
+}
+
+/// The store's own copies take hours, too: none is asked for under a lease that is lost.
+#[tokio::test(start_paused = true)]
+async fn no_part_is_copied_by_the_store_after_the_lease() {
+    let mut world = in_parts();
+    world.options.method = longbow_core::transfer::MethodPolicy::ServerSide;
+    written_in_parts(&world, 7).await;
+    world.send(&created(&world, "k", "01"));
+    world.faults.add(Rule::new("change_visibility", Fault::Stall).at(Occurrence::First(4)));
+    let slow = Fault::Delay(Duration::from_secs(100));
+    world.faults.add(Rule::new("copy_part", slow).on("destination").at(Occurrence::First(4)));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    let journal = world.faults.journal();
+    // The second attempt begins with what the first has left.
+    let again = journal.iter().find(|c| c.call == "list_parts").expect("a second attempt").number;
+    let under_the_first = journal.iter().filter(|c| c.call == "copy_part" && c.number < again).count();
+    assert!((1..=3).contains(&under_the_first), "{under_the_first} of 7 parts");
     assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
     world.assert_nothing_left();
 }
