@@ -234,6 +234,10 @@ pub(crate) type Sender = mpsc::Sender<Result<Item, WalkError>>;
 async fn walk(mut pages: Pages, order: KeyOrder, sender: &Sender) -> Result<(), WalkError> {
     let mut check = OrderCheck::new(order);
     let prefix = pages.source.prefix.as_str().len();
+    // A store that does not begin where it was asked to is in another order than it promised.
+    if let Some(after) = pages.source.after.as_ref().and_then(|key| key.strip(&pages.source.prefix)) {
+        check.next(after).map_err(|violation| WalkError::Order(pages.source.side, violation))?;
+    }
     while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {
         for entry in &page.objects {
             check

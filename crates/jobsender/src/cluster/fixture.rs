@@ -14,7 +14,7 @@ use longbow_core::routes::{KeyMapping, NamedRoute, RouteName, RouteTable};
 use longbow_testkit::fake::{
     FakeCheckpoints, FakeClock, FakeLock, FakeObserver, FakeQueue, FakeS3, FakeState, FakeStore,
 };
-use longbow_testkit::fault::{Faults, FaultyCheckpoints, FaultyQueue, FaultyStore};
+use longbow_testkit::fault::{Faults, FaultyCheckpoints, FaultyQueue, FaultyState, FaultyStore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -128,7 +128,7 @@ impl Cluster {
         RouteTask {
             source: FaultyStore::new(&format!("{}-source", route.name), source, &self.faults),
             destination: FaultyStore::new(&format!("{}-destination", route.name), destination, &self.faults),
-            state: self.state.clone(),
+            state: FaultyState::new(self.state.clone(), &self.faults),
             input: Input::Listings(Comparison::Etag),
             removals: None,
             record: self.record.clone(),

@@ -190,3 +190,57 @@ async fn a_checkpoint_of_another_endpoint_is_not_gone_on_with() {
     assert_eq!(run(&cluster).await, Some(None));
     assert_eq!(cluster.keys(), missing);
 }
+
+/// A store whose promise of byte order breaks late, with listings in several places at once, and killed at any call: the
+/// checkpoints from before the break are of no use and are not gone on with.
+#[tokio::test(start_paused = true)]
+async fn a_promise_that_breaks_on_the_way_loses_no_job_wherever_the_run_is_killed() {
+    let world = |broken: &str, requests| {
+        let mut cluster = Cluster::new();
+        cluster.checkpointed = true;
+        cluster.options.when_busy = WhenBusy::Append;
+        cluster.options.requests = requests;
+        let (source, destination) = (cluster.bucket("src", &[]), cluster.bucket("dst", &[]));
+        let mut missing = BTreeSet::new();
+        for n in 0..30 {
+            // Byte order has all of a folder's siblings with `-` before it; folder order behind.
+            let names = match n < 20 {
+                true => [format!("a{n:02}"), format!("b{n:02}")],
+                false => [format!("z{n:02}-x"), format!("z{n:02}/x")],
+            };
+            for (at, name) in names.into_iter().enumerate() {
+                source.put_bytes(&format!("p/{name}"), name.as_bytes());
+                match (n + at) % 3 {
+                    0 => drop(destination.put_bytes(&format!("q/{name}"), name.as_bytes())),
+                    _ => drop(missing.insert(format!("p/{name}"))),
+                }
+            }
+        }
+        cluster.s3.configure(broken, |settings| settings.order = longbow_core::object::KeyOrder::Folders);
+        source.configure(|settings| settings.page_size = 5);
+        destination.configure(|settings| settings.page_size = 4);
+        (cluster, missing)
+    };
+    for (broken, requests) in [("src", 1), ("dst", 1), ("src", 4), ("dst", 4)] {
+        let (cluster, missing) = world(broken, requests);
+        run(&cluster).await.unwrap();
+        assert!(missing.is_subset(&cluster.keys()), "{broken} {requests}");
+        assert_eq!(checkpoint(&cluster), None);
+        for call in 0..cluster.faults.calls() {
+            let (mut cluster, missing) = world(broken, requests);
+            cluster.faults.stop_at(call, When::After, Manner::Hang);
+            // How many pages are on their way when the promise breaks, and so the number of calls, is not always the same.
+            if run(&cluster).await.is_some() {
+                continue;
+            }
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            cluster.faults = Faults::new();
+            run(&cluster).await.unwrap();
+            let lost: Vec<_> = missing.difference(&cluster.keys()).cloned().collect();
+            assert!(lost.is_empty(), "{broken} {requests}, killed at call {call}: {lost:?}");
+            assert_eq!(checkpoint(&cluster), None);
+        }
+    }
+}

@@ -236,3 +236,33 @@ async fn what_is_sent_is_admitted_by_the_table_it_was_made_with() {
         table.admit(decode_message(&body).unwrap()).unwrap();
     }
 }
+
+/// LBB-19 and LB-24: a prefix is a folder of keys and not the beginning of a name; a full key stands below the
+/// destination's prefix where a configuration of Longbow 0.98 says so.
+#[tokio::test(start_paused = true)]
+async fn lb_24_prefixes_end_at_their_slash_and_keys_are_mapped_as_the_route_says() {
+    use longbow_core::routes::{KeyMapping, NamedRoute, RouteName};
+    for requests in [1, 4] {
+        for (mapping, expected) in [
+            (KeyMapping::Relative, ["q/", "q/a", "q/a//b"]),
+            (KeyMapping::FullKey, ["q/p/", "q/p/a", "q/p/a//b"]),
+        ] {
+            let mut cluster = Cluster::new();
+            cluster.options.requests = requests;
+            let source = cluster.bucket("src", &["p", "p-b", "p/", "p/a", "p/a//b", "p0", "pp/x", "P/x"]);
+            source.configure(|settings| settings.page_size = 1);
+            // Beside the destination's prefix, and of no concern.
+            let destination = cluster.bucket("dst", &["qq/a", "q", "q-a"]);
+            let route = named("r", "s3://src/p", "s3://dst/q").route;
+            let mut task = cluster.task(NamedRoute::new(RouteName::new("r").unwrap(), route, mapping));
+            task.removals = Some(100);
+            let report = cluster.run(vec![task]).await.unwrap();
+            assert!(report.is_success(), "{report:?}");
+            let mut found: Vec<_> =
+                cluster.jobs().into_iter().map(|(_, job)| job.destination.to_string()).collect();
+            found.sort();
+            assert_eq!(found, expected);
+            assert_eq!(destination.keys(), ["q", "q-a", "qq/a"]);
+        }
+    }
+}
