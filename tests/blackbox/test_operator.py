@@ -272,6 +272,47 @@ def test_an_object_in_work_shows_its_upload_and_its_parts(
         worker.process.wait()
 
 
+def test_several_routes_are_looked_after_together_and_one_by_one(
+    longbow, cluster, store, source, destination, make_bucket  # noqa: F811
+):
+    second = make_bucket(store, "second")
+    source.fill({f"a/{n}": b"x" * 10 for n in range(5)} | {f"b/{n}": b"y" for n in range(3)})
+    config = longbow.home / "fleet.toml"
+    config.write_text(
+        f"""
+        [source]
+        endpoint_url = "{store.url}"
+        [destination]
+        endpoint_url = "{store.url}"
+        [routes.all]
+        from = "s3://{source.name}"
+        to = "s3://{destination.name}/copy"
+        [routes.part]
+        from = "s3://{source.name}/a"
+        to = "s3://{second.name}"
+        """
+    )
+    flags = ["--config", config, *cluster.flags, "--json"]
+    transfer = longbow("jobsender", *flags).summary["transfer"]
+    longbow("worker", *flags, "--exit-when-empty")
+    found = {t["route"]: t for t in status(longbow, flags)["transfers"]}
+    assert {name: t["copied"]["objects"] for name, t in found.items()} == {"all": 8, "part": 5}
+    for one in found.values():
+        adds_up(one)
+        assert one["transfer"] == transfer and one["finished"]
+    [part] = status(longbow, flags, "--route", "part")["transfers"]
+    assert part["copied"] == {"objects": 5, "bytes": 50}
+
+    shown = longbow("jobs", "show", "a/3", *flags).events
+    assert {(o["route"], o["destination_key"]) for o in shown} == {("all", "copy/a/3"), ("part", "3")}
+    assert [o["route"] for o in longbow("jobs", "show", "b/1", *flags).events] == ["all"]
+    rows = list(csv.DictReader(io.StringIO(longbow("report", transfer, *flags).out, newline="")))
+    assert collections.Counter(row["route"] for row in rows) == {"all": 8, "part": 5}
+    lines, _ = rights(longbow, flags)
+    listed = {line["on"] for line in lines if line["action"] == "s3:ListBucket"}
+    assert len(listed) == 4 and all(line["finding"] in ("ok", "not-tried") for line in lines)
+
+
 # Doctor.
 
 
@@ -292,7 +333,7 @@ def test_with_every_right_the_doctor_is_content_and_leaves_no_trace(
     tried = {line["action"] for line in lines if line["finding"] == "ok"}
     assert tried >= {
         "sqs:GetQueueAttributes", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
-        "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "s3:ListBucket", "s3:GetObject",
+        "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "s3:ListBucket", "s3:GetObject",
         "s3:GetObjectTagging", "s3:ListBucketMultipartUploads", "clock",
     }  # fmt: skip
     assert {line["action"] for line in lines if line["finding"] == "not-tried"} >= {"sqs:SendMessage", "s3:PutObject"}
@@ -333,6 +374,7 @@ def target(name):
         ("Query", "dynamodb:Query"),
         ("PutItem", "dynamodb:PutItem"),
         ("UpdateItem", "dynamodb:UpdateItem"),
+        ("DeleteItem", "dynamodb:DeleteItem"),
         ("BatchWriteItem", "dynamodb:BatchWriteItem"),
         ("GetQueueAttributes", "sqs:GetQueueAttributes"),
         ("SendMessage", "sqs:SendMessage"),

@@ -78,6 +78,12 @@ impl StateTable {
             update.condition_expression(NEVER).expression_attribute_names("#pk", attribute::PK).send().await;
         tried.push(Tried::of(&calls.about(name(action), action), action, answer, HELD_NOT));
 
+        let action = "dynamodb:DeleteItem";
+        let delete = client.delete_item().table_name(table).set_key(Some(key.clone()));
+        let answer =
+            delete.condition_expression(NEVER).expression_attribute_names("#pk", attribute::PK).send().await;
+        tried.push(Tried::of(&calls.about(name(action), action), action, answer, HELD_NOT));
+
         // A batch has no conditions: it removes what is not there.
         let action = "dynamodb:BatchWriteItem";
         match DeleteRequest::builder().set_key(Some(key)).build() {

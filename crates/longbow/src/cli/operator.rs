@@ -117,7 +117,7 @@ pub(crate) struct ReportArgs {
     pub(crate) transfer: String,
     #[command(flatten)]
     pub(crate) places: PlaceArgs,
-    /// How it is written
+    /// How it is written; --json means jsonl
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ListFormat::Csv)]
     pub(crate) format: ListFormat,
     /// Writes to FILE instead of standard output

@@ -8,6 +8,7 @@ mod finding;
 mod side;
 
 use longbow_aws::{ClusterSession, SqsOptions, SqsQueue, StateTable, TableOptions, try_parameters};
+use longbow_core::diff::Comparison;
 use longbow_core::object::{Location, ObjectKey, Timestamp};
 use longbow_core::port::Clock as _;
 use serde_json::json;
@@ -128,6 +129,11 @@ async fn services_lines(services: &Services, settings: &Settings, write: bool, t
             tell(Line::new("dynamodb:*", "the table", "all", Finding::NotTried, "no table is named: --table"))
         }
     }
+    if let (Some(group), Some(hook)) = (&cluster.auto_scaling_group, &cluster.lifecycle_hook) {
+        let on = format!("the hook {hook} of the group {group}");
+        let why = "only an instance that is being terminated can be told of";
+        tell(Line::new("autoscaling:CompleteLifecycleAction", &on, "worker", Finding::NotTried, why));
+    }
     for tried in try_parameters(session, &parameters(settings)).await {
         tell(Line::of_tried(tried, "jobsender and worker"));
     }
@@ -165,6 +171,11 @@ async fn route_lines(route: &FleetRoute, write: bool, tell: &mut impl FnMut(Line
             let side = side(&open, location);
             for line in side.try_source().await {
                 tell(line);
+            }
+            if asked.comparison == Comparison::Version {
+                for line in side.try_versions().await {
+                    tell(line);
+                }
             }
             clock(&open, &side, tell).await;
         }

@@ -6,7 +6,7 @@
 
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{ObjectKey, ObjectMeta, Prefix, Tag};
-use longbow_core::port::{ByteRange, CreateRequest, GetRequest, HeadRequest, MultipartStore};
+use longbow_core::port::{ByteRange, CreateRequest, GetRequest, HeadRequest, MultipartStore, ReadPin};
 use longbow_core::transfer::PartPlan;
 
 use super::finding::{Finding, Line};
@@ -15,6 +15,8 @@ const LIST: &str = "s3:ListBucket";
 const GET: &str = "s3:GetObject";
 const TAGS: &str = "s3:GetObjectTagging";
 const UPLOADS: &str = "s3:ListBucketMultipartUploads";
+const VERSIONS: &str = "s3:ListBucketVersions";
+const GET_VERSION: &str = "s3:GetObjectVersion";
 const PUT: &str = "s3:PutObject";
 const PUT_TAGS: &str = "s3:PutObjectTagging";
 const PARTS: &str = "s3:ListMultipartUploadParts";
@@ -52,6 +54,28 @@ impl Side<'_> {
         let tags = self.store.tags(key, None).await;
         lines.push(self.of_key(TAGS, "worker", sample.is_some(), lines[0].finding, tags.map(drop)));
         lines
+    }
+
+    /// What a source needs besides, where versions are compared.
+    pub(super) async fn try_versions(&self) -> Vec<Line> {
+        let page = match self.store.list_versions(&self.prefix, None, None).await {
+            Ok(page) => page,
+            Err(error) => {
+                let why = "no version could be listed";
+                let listed = self.line(VERSIONS, "jobsender", Err(error));
+                return vec![listed, self.not_tried(GET_VERSION, "worker", why)];
+            }
+        };
+        let sample = page.objects.iter().find(|object| object.version.is_some());
+        let read = match sample {
+            Some(object) => {
+                let pin = ReadPin { etag: None, version: object.version.clone() };
+                let request = HeadRequest { pin, ..HeadRequest::default() };
+                self.line(GET_VERSION, "worker", self.store.head(&object.key, &request).await.map(drop))
+            }
+            None => self.not_tried(GET_VERSION, "worker", "no object listed has a version"),
+        };
+        vec![self.line(VERSIONS, "jobsender", Ok(())), read]
     }
 
     /// What a destination needs.
@@ -210,7 +234,6 @@ mod tests {
             ("get", GET, false),
             ("tags", TAGS, false),
             ("head", GET, true),
-            ("list_uploads", UPLOADS, true),
             ("list_parts", PARTS, true),
             ("abort_upload", ABORT, true),
         ] {
@@ -224,6 +247,36 @@ mod tests {
                 };
                 assert_eq!(*finding, expected, "{name} where {call} is refused: {all:?}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn versions_are_tried_on_one_of_them() {
+        for (refused, filled, expected) in [
+            (None, true, [Finding::Ok, Finding::Ok]),
+            (None, false, [Finding::Ok, Finding::NotTried]),
+            (Some("list_versions"), true, [Finding::Missing, Finding::NotTried]),
+            (Some("head"), true, [Finding::Ok, Finding::Missing]),
+        ] {
+            let s3 = FakeS3::new();
+            let bucket = s3.create_bucket("bucket");
+            bucket.configure(|settings| settings.versioned = true);
+            if filled {
+                bucket.put_bytes("p/a", b"hello");
+            }
+            let faults = Faults::new();
+            if let Some(call) = refused {
+                faults.add(Rule::new(call, Fault::Error(StoreErrorKind::Denied)).on("bucket"));
+            }
+            let store = FaultyStore::new("bucket", bucket, &faults);
+            let side = Side {
+                store: store.as_ref(),
+                on: "s3://bucket/p/".into(),
+                prefix: Prefix::folder("p"),
+                reserved: "p/.longbow-doctor-1".into(),
+            };
+            let found: Vec<Finding> = side.try_versions().await.iter().map(|line| line.finding).collect();
+            assert_eq!(found, expected, "{refused:?}");
         }
     }
 

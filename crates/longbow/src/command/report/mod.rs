@@ -42,7 +42,8 @@ pub(crate) async fn run(args: &ReportArgs, around: &Surrounding) -> Result<Exit,
         })?),
         None => Box::new(io::stdout()),
     };
-    let mut list = List { out: BufWriter::with_capacity(1 << 16, out), format: args.format, lines: 0 };
+    let format = if args.fleet.json { ListFormat::Jsonl } else { args.format };
+    let mut list = List { out: BufWriter::with_capacity(1 << 16, out), format, lines: 0 };
     let written = async {
         list.begin()?;
         for route in &fleet.routes {
