@@ -1,8 +1,10 @@
 //! The bytes of a manifest, from a file or from an object: in chunks, in order, to the last one or an error.
 //!
 //! An object is pinned when its first byte is read: where a body breaks off, the rest is asked for with the same tag, so
-//! that two manifests are never read as one. What the bytes mean is `core`'s to say. They must be plain text: a compressed
-//! manifest is refused in words.
+//! that two manifests are never read as one. What the bytes mean is `core`'s to say. A compressed one is
+//! unpacked on the way.
+
+mod unpack;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,18 +12,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use longbow_core::failure::{FailureClass, StoreError, StoreErrorKind};
 use longbow_core::object::ObjectKey;
 use longbow_core::port::{BodyStream, ByteRange, GetRequest, ObjectStore, ReadPin};
 use tokio_util::sync::CancellationToken;
 
 use crate::patience;
+use unpack::unpacked;
 
 /// Bytes of a file that are read together.
 const CHUNK: usize = 256 * 1024;
-/// How gzip begins (RFC 1952, section 2.3.1).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The bytes of a local file. It is opened here, so that a wrong path is told at once.
 ///
@@ -64,7 +65,7 @@ pub async fn manifest_of_file(path: &Path) -> Result<BodyStream, StoreError> {
             Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), file)))
         }
     });
-    Ok(plain(chunks.boxed()))
+    Ok(unpacked(chunks.boxed()))
 }
 
 /// The bytes of an object. Faults that may pass are met by asking again for the rest, until `stop`.
@@ -78,23 +79,7 @@ pub fn manifest_of_object(
     let frames = stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|frame| (frame, reading)))
     });
-    plain(frames.boxed())
-}
-
-/// Passes bytes on that are no compressed ones.
-fn plain(bytes: BodyStream) -> BodyStream {
-    let mut first: Vec<u8> = Vec::new();
-    Box::pin(bytes.and_then(move |frame| {
-        let missing = GZIP.len() - first.len();
-        first.extend(frame.iter().take(missing));
-        let end = if missing > 0 && first == GZIP {
-            let text = "it is compressed (gzip), and longbow reads plain text; unpack it with gunzip, and give the result";
-            Err(StoreError::new(StoreErrorKind::Permanent, text))
-        } else {
-            Ok(frame)
-        };
-        std::future::ready(end)
-    }))
+    unpacked(frames.boxed())
 }
 
 /// An object that is read from its first byte to its last.

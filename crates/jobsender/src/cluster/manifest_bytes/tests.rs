@@ -118,16 +118,3 @@ async fn a_stop_ends_the_waiting() {
     assert!(reading.await.unwrap().is_err());
     assert!(faults.count("get") <= 2);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_compressed_manifest_is_refused_in_words() {
-    for frame in [1, 2, 100] {
-        let bytes: Vec<Bytes> = [0x1f, 0x8b, 8, 0, 0, 0].chunks(frame).map(Bytes::copy_from_slice).collect();
-        let error = all(plain(stream::iter(bytes).map(Ok).boxed())).await.unwrap_err();
-        assert!(error.message.contains("gunzip"), "{}", error.message);
-    }
-    for plain_text in [&b"\x1f"[..], b"", b"\x1fa", b"a\x1f\x8b"] {
-        let frames: Vec<Bytes> = plain_text.chunks(1).map(Bytes::copy_from_slice).collect();
-        assert_eq!(all(plain(stream::iter(frames).map(Ok).boxed())).await.unwrap(), plain_text);
-    }
-}
