@@ -157,6 +157,29 @@ def test_a_later_transfer_counts_what_it_planned_and_the_earlier_one_says_so(
     assert status(longbow, flags, "--last", "1")["transfers"][0]["transfer"] == second
 
 
+def test_what_the_jobsender_itself_removes_is_noted_with_its_run(
+    longbow, cluster, source, destination  # noqa: F811
+):
+    source.put("kept", b"x")
+    destination.fill({"kept": b"x", "extra 1": b"y", "extra 2": b"z"})
+    longbow("jobsender", *arguments(longbow, source, destination, cluster), "--propagate-deletes")
+    [transfer] = status(longbow, operator_flags(longbow, source, destination, cluster))["transfers"]
+    assert destination.keys() == ["kept"]
+    assert (transfer["removed_by_jobsender"], transfer["removed"], transfer["planned"]["objects"]) == (2, 0, 0)
+    assert transfer["unchanged"] == {"objects": 1, "bytes": 1} and transfer["finished"]
+
+
+def test_a_jobsender_that_is_refused_or_only_looks_leaves_no_note(
+    longbow, cluster, source, destination  # noqa: F811
+):
+    source.fill({f"{n}": b"x" for n in range(3)})
+    sides = arguments(longbow, source, destination, cluster)
+    longbow("jobsender", *sides)
+    longbow("jobsender", *sides, expect=4)
+    longbow("jobsender", *sides, "--dry-run")
+    assert len(status(longbow, operator_flags(longbow, source, destination, cluster))["transfers"]) == 1
+
+
 def test_events_are_counted_apart_and_take_nothing_from_a_transfer(
     longbow, cluster, source, destination  # noqa: F811
 ):
