@@ -104,9 +104,12 @@ def cluster(ministack, longbow):
 
 
 @pytest.fixture
-def store(seaweedfs):
-    """The buckets' store."""
-    return seaweedfs
+def store(request):
+    """The buckets' store: SeaweedFS, or the one that a test names."""
+    return request.getfixturevalue(getattr(request, "param", "seaweedfs"))
+
+
+BOTH_STORES = pytest.mark.parametrize("store", ["seaweedfs", "ministack"], indirect=True)
 
 
 def wait_for(condition, what, seconds=30):
@@ -134,6 +137,7 @@ def test_the_table_is_made_once_and_is_what_the_schema_says(longbow, cluster):
     assert indexes == {index["name"] for index in schema["global_secondary_index"]}
 
 
+@BOTH_STORES
 def test_a_batch_is_sent_once_and_worked_off(longbow, cluster, source, destination):
     objects = {f"d/{n:03}": content(100 + n, n) for n in range(120)}
     source.fill(objects)
@@ -319,6 +323,7 @@ def test_an_idle_worker_ends_at_once_when_it_is_told(longbow, cluster, source, d
 ODD = ["+", "%41", "a b", "ü/é", "tab\tnew\nline", "a&b=c", "é"]
 
 
+@BOTH_STORES
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_when_workers_are_killed_and_stopped_and_messages_come_twice(
     longbow, cluster, source, destination
