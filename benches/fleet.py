@@ -36,7 +36,7 @@ def client(name, url):
 
 
 class Run:
-    """One run of longbow: its summary, its wall and CPU seconds, its peak, and what the servers used meanwhile."""
+    """One run of longbow: its summary, its wall and CPU seconds, and what the servers used meanwhile."""
 
     def __init__(self, longbow, arguments, environment, servers):
         before = sum(server.cpu_seconds() for server in servers)
@@ -46,7 +46,6 @@ class Run:
         _, status, usage = os.wait4(process.pid, 0)
         self.wall = time.monotonic() - began
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.peak_mib = usage.ru_maxrss / 1024
         self.servers = sum(server.cpu_seconds() for server in servers) - before
         events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         assert os.waitstatus_to_exitcode(status) == 0, out
@@ -55,7 +54,7 @@ class Run:
     def line(self, what, count):
         print(
             f"{what:<34} {count:>8} in {self.wall:6.1f} s ({count / self.wall:7.0f}/s), {self.cpu:6.2f} CPU-s "
-            f"({count / self.cpu:8.0f} a CPU second), servers {self.servers:6.1f} CPU-s, peak {self.peak_mib:4.0f} MiB"
+            f"({count / self.cpu:8.0f} a CPU second), servers {self.servers:6.1f} CPU-s"
         )
 
 
