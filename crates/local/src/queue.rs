@@ -112,6 +112,7 @@ impl SqliteQueue {
                         body: seen.body,
                         receive_count,
                         message_id: None,
+                        sent: None,
                     });
                 }
                 if taken.held.is_empty() {

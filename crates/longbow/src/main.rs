@@ -12,6 +12,7 @@ mod command;
 mod exit;
 mod ledger;
 mod memory_limit;
+mod metrics;
 mod progress;
 mod report;
 mod screen;

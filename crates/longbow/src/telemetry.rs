@@ -14,7 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::metrics::log_lines::LogLines;
 use crate::screen::Screen;
 
 /// How standard error is written.
@@ -51,7 +53,8 @@ pub(crate) fn start(verbose: u8, filter: Option<&str>, format: LogFormat, screen
         Err(error) => (EnvFilter::new("warn"), Some(error)),
     };
     // A second subscriber in one process (tests) is no fault.
-    let _ = tracing::subscriber::set_global_default(subscriber(format, parsed, screen.clone()));
+    let counted = subscriber(format, parsed, screen.clone()).with(LogLines);
+    let _ = tracing::subscriber::set_global_default(counted);
     if let Some(error) = fault {
         tracing::warn!("LONGBOW_LOG is no filter and is passed over: {error}");
     }

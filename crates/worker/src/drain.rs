@@ -18,6 +18,8 @@ pub enum Stopping {
     SpotInterruption,
     /// EC2 expects to take the Spot instance back, at a time that it does not say.
     Rebalance,
+    /// The settings have changed: what follows is a worker with the new ones.
+    Reconfigured,
     /// The Auto Scaling group ends the instance and waits for its lifecycle hook.
     Terminating,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Stopping {
             Self::Signal => "a signal",
             Self::SpotInterruption => "a Spot interruption notice",
             Self::Rebalance => "a rebalance recommendation",
+            Self::Reconfigured => "other settings",
             Self::Terminating => "the end of the instance",
         })
     }

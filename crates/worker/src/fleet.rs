@@ -34,6 +34,8 @@ pub struct RoutePorts {
     pub destination: Arc<dyn MultipartStore>,
     /// What is remembered of this route's objects, and of no other's.
     pub state: Arc<dyn StateStore>,
+    /// Who watches this route's objects; `None`: who watches all.
+    pub observer: Option<Arc<dyn Observer>>,
     /// What differs from the worker's options.
     pub options: RouteOptions,
 }
@@ -97,7 +99,7 @@ impl Worker {
                 queue: Arc::clone(&ports.queue),
                 state: Arc::new(state),
                 clock: Arc::clone(&ports.clock),
-                observer: Arc::clone(&ports.observer),
+                observer: own.observer.unwrap_or_else(|| Arc::clone(&ports.observer)),
             };
             let propagates = named.on_removal == OnRemoval::Propagate;
             let name = Some(named.name.clone());

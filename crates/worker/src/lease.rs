@@ -74,6 +74,11 @@ impl Leases {
         lock(&self.held).keys().cloned().collect()
     }
 
+    /// How much is held now.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.held).len()
+    }
+
     /// Extends leases until `end` is cancelled.
     pub(crate) async fn keep(&self, end: CancellationToken) {
         let rhythm = (self.heartbeat.visibility / 12).max(Duration::from_millis(50));

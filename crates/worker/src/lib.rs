@@ -11,6 +11,7 @@ mod digest;
 mod drain;
 mod executor;
 mod fleet;
+mod gauges;
 mod inspect;
 mod janitor;
 mod lease;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub use digest::{DigestOptions, DigestService, DigestStream, Wanted};
 pub use drain::{Drain, Stopping};
 pub use fleet::{FleetFault, FleetPorts, RouteOptions, RoutePorts};
+pub use gauges::{Gauges, QueueState, WorkerReading};
 pub use janitor::{LEAST_AGE, SweepError, SweepReport, sweep_uploads};
 pub use object_log::{ObjectOf, log_object};
 pub use options::{RecordPolicy, WorkerOptions};
@@ -100,6 +102,11 @@ impl Worker {
         let shared = Shared::new(&budget, ports.clone(), options.clone(), false, false, None);
         let WorkerPorts { queue, clock, observer, .. } = ports;
         Self { node: Arc::new(Node::new(queue, clock, observer, options, &budget, Ways::One(shared))) }
+    }
+
+    /// What the worker looks like from outside, at any moment. Keeps nothing of it alive.
+    pub fn gauges(&self) -> Gauges {
+        Gauges::of(&self.node)
     }
 
     /// Works until `stop` is cancelled (then drains: what runs is finished or handed back with its parts kept), or

@@ -13,6 +13,7 @@ use longbow_core::object::Timestamp;
 use longbow_core::port::{Clock, JobQueue, Observer};
 use longbow_core::routes::{RouteName, RouteTable};
 
+use crate::gauges::QueueHealth;
 use crate::lease::Leases;
 use crate::poller::End;
 use crate::quirks::Quirks;
@@ -25,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) options: WorkerOptions,
     pub(crate) leases: Leases,
+    pub(crate) permits: Permits,
+    pub(crate) queue_health: QueueHealth,
     pub(crate) counts: Arc<Counts>,
     pub(crate) ways: Ways,
 }
@@ -117,7 +120,9 @@ impl Node {
     ) -> Self {
         let heartbeat = Heartbeat { visibility: options.visibility };
         let leases = Leases::new(Arc::clone(&queue), Arc::clone(&clock), heartbeat, options.longest_hold);
-        Self { queue, clock, observer, options, leases, counts: Arc::clone(&budget.counts), ways }
+        let Budget { permits, counts, .. } = budget.clone();
+        let queue_health = QueueHealth::default();
+        Self { queue, clock, observer, options, leases, permits, queue_health, counts, ways }
     }
 
     /// Whether a failing queue or state store is waited for.

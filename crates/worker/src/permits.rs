@@ -54,6 +54,8 @@ pub struct PermitSnapshot {
     pub memory_used: u64,
     /// Bytes that may be held.
     pub memory_total: u64,
+    /// Refusals for too many requests, since the beginning.
+    pub throttles: u64,
 }
 
 /// The budget. Cheap to clone: all clones share it.
@@ -77,6 +79,8 @@ struct State {
     in_use: usize,
     /// Slots to be kept back as they are returned, because the limit has shrunk below what is in flight.
     owed: usize,
+    /// Refusals so far.
+    throttles: u64,
     /// Permits that exist: what the semaphore has plus what is in flight, less what is owed.
     limit: usize,
 }
@@ -110,8 +114,15 @@ impl Permits {
         let limit = climb.limit();
         let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
         let memory_units = u32::try_from(options.memory_bytes / UNIT).unwrap_or(most).clamp(1, most);
-        let state =
-            State { climb, sample: Sample::default(), since: Instant::now(), in_use: 0, owed: 0, limit };
+        let state = State {
+            climb,
+            sample: Sample::default(),
+            since: Instant::now(),
+            in_use: 0,
+            owed: 0,
+            throttles: 0,
+            limit,
+        };
         Self {
             inner: Arc::new(Inner {
                 slots: Arc::new(Semaphore::new(limit)),
@@ -152,6 +163,7 @@ impl Permits {
     pub fn throttled(&self) {
         let mut state = self.inner.lock();
         let now = Instant::now();
+        state.throttles += 1;
         state.climb.throttled(now);
         // What was measured belongs to the time before.
         state.sample = Sample::default();
@@ -187,6 +199,7 @@ impl Permits {
             in_use: state.in_use,
             memory_used: units.saturating_sub(free) * UNIT,
             memory_total: units * UNIT,
+            throttles: state.throttles,
         }
     }
 }

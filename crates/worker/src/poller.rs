@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::drain::Drain;
 use crate::executor;
+use crate::gauges::QueueState;
 use crate::node::Node;
 
 /// Most deliveries of one call. An adapter whose service gives fewer makes several.
@@ -177,6 +178,7 @@ impl<'a> Poller<'a> {
                 continue;
             }
             self.idle = 0;
+            self.tell(&received);
             for (delivery, permit) in received.into_iter().zip(permits) {
                 let node = Arc::clone(self.node);
                 let drain = self.drain.clone();
@@ -231,9 +233,11 @@ impl<'a> Poller<'a> {
                     tracing::info!("the queue answers again");
                 }
                 self.heard = true;
+                self.node.queue_health.note(QueueState::Answers);
                 Ok(Some(received))
             }
             Err(error) if self.node.is_patient() && (self.heard || error.transient) => {
+                self.node.queue_health.note(QueueState::Fails);
                 self.node.observer.counted(Counted::QueueFailed("receive"), 1);
                 if self.failures == 0 {
                     tracing::error!(%error, "the queue fails; asking again, more and more slowly");
@@ -244,6 +248,15 @@ impl<'a> Poller<'a> {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Tells that jobs were taken, and how old they are.
+    fn tell(&self, received: &[Delivery]) {
+        let now = self.node.clock.now().0;
+        for delivery in received {
+            let age = delivery.sent.map(|sent| u64::try_from(now.saturating_sub(sent.0)).unwrap_or(0));
+            self.node.observer.received(age.map(Duration::from_millis));
         }
     }
 

@@ -98,7 +98,7 @@ pub(crate) fn tell(node: &Node, shared: &Shared, delivery: &Delivery, report: &R
     };
     log_object(report, &of);
     node.counts.add(report);
-    node.observer.finished(report);
+    shared.ports.observer.finished(report);
 }
 
 #[cfg(test)]

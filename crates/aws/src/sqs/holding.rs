@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName as Attribute};
+use longbow_core::object::Timestamp;
 use longbow_core::port::{Delivery, Receipt};
 use tokio::time::Instant;
 
@@ -43,6 +44,7 @@ impl Holding {
                 let Some(receipt) = message.receipt_handle else { continue };
                 let attributes = message.attributes.unwrap_or_default();
                 let count = attributes.get(&Attribute::ApproximateReceiveCount);
+                let sent = attributes.get(&Attribute::SentTimestamp).and_then(|ms| ms.parse().ok());
                 let held = Held {
                     received: asked,
                     until: asked + visibility,
@@ -55,6 +57,7 @@ impl Holding {
                     body: held.body.clone(),
                     receive_count: held.receive_count,
                     message_id: message.message_id.map(String::into_boxed_str),
+                    sent: sent.map(Timestamp),
                 });
                 all.insert(receipt, held);
             }

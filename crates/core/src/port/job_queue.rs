@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::failure::BackendError;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Timestamp};
 
 /// A queue of messages.
 #[async_trait]
@@ -75,6 +75,8 @@ pub struct Delivery {
     pub receive_count: u32,
     /// The queue's own name of the message, the same at every reception.
     pub message_id: Option<Box<str>>,
+    /// When the message was sent, if the queue says.
+    pub sent: Option<Timestamp>,
 }
 
 /// Proof of holding a delivery, until its visibility ends.

@@ -72,6 +72,12 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (key, failure, retry_in);
     }
 
+    /// A job was taken from the queue, so long after it had been sent (`None`: the queue does not say). Told for every
+    /// reception.
+    fn received(&self, age: Option<Duration>) {
+        let _ = age;
+    }
+
     /// Something happened that is counted, so many times.
     fn counted(&self, what: Counted, times: u64) {
         let _ = (what, times);

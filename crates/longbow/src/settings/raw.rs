@@ -12,6 +12,7 @@ pub(crate) struct RawSettings {
     pub(crate) worker: RawWorker,
     pub(crate) cluster: RawCluster,
     pub(crate) state: RawState,
+    pub(crate) metrics: RawMetrics,
     pub(crate) network: RawNetwork,
     pub(crate) source: RawSource,
     pub(crate) destination: RawDestination,
@@ -81,6 +82,15 @@ pub(crate) struct RawCluster {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawState {
     pub(crate) record: Written,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawMetrics {
+    pub(crate) emf: Written,
+    pub(crate) interval: Written,
+    pub(crate) fleet: Written,
+    pub(crate) listen: Written,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,6 +1,7 @@
 //! The settings as values that hold: every number in its bounds, every choice an enum.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,9 +30,21 @@ pub(crate) struct Settings {
     pub(crate) cluster: ClusterSettings,
     /// How much of an object's progress a worker of a cluster writes down.
     pub(crate) record: RecordPolicy,
+    pub(crate) metrics: MetricsSettings,
     pub(crate) allow_http: bool,
     pub(crate) source: SideSettings,
     pub(crate) destination: DestinationSettings,
+}
+
+impl Settings {
+    /// The fleet's name in metrics: as it was given, or that of the queue of jobs, whose URL, ARN or name it is.
+    pub(crate) fn fleet_name(&self) -> String {
+        let queue = || {
+            let queue = self.cluster.queue.as_deref().unwrap_or_default();
+            queue.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
+        };
+        self.metrics.fleet.clone().unwrap_or_else(queue)
+    }
 }
 
 /// Which keys take part.
@@ -56,6 +69,18 @@ pub(crate) struct WorkerSettings {
     pub(crate) memory_bytes: u64,
     pub(crate) attempts: AttemptsPolicy,
     pub(crate) visibility: Duration,
+}
+
+/// What is told to machines about a worker or a jobsender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MetricsSettings {
+    /// CloudWatch's lines on standard output.
+    pub(crate) emf: bool,
+    pub(crate) interval: Duration,
+    /// The dimension's value. `None`: the queue's name.
+    pub(crate) fleet: Option<String>,
+    /// Of loopback.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// The services that a fleet shares.

@@ -129,6 +129,7 @@ impl FakeQueue {
                     body: message.body.clone(),
                     receive_count: message.receive_count,
                     message_id: None,
+                    sent: None,
                 }
             })
             .collect();

@@ -102,6 +102,7 @@ impl World {
             source: faulty("source", &self.source),
             destination: faulty(to, destination),
             state: state(of),
+            observer: None,
             options: RouteOptions::default(),
         };
         let mut routes = HashMap::from([(name("one"), ports("destination", &self.destination, &self.one))]);

@@ -9,14 +9,15 @@ mod tell;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longbow_aws::StateTable;
 use longbow_core::job::TransferId;
 use longbow_core::port::LockError;
 use longbow_core::port::{Clock as _, ObjectStore, Observer};
 use longbow_jobsender::cluster::{
-    CheckpointPlan, ClusterJobsender, Input, LockPlan, RouteTask, RunOptions, SendOptions, StartError,
+    CheckpointPlan, ClusterJobsender, Input, LockPlan, RouteReport, RouteTask, RunOptions, SendOptions,
+    StartError,
 };
 
 use super::fleet::{self, Fleet, OpenRoute};
@@ -25,10 +26,13 @@ use crate::amounts::count;
 use crate::backend::Use;
 use crate::cli::JobsenderArgs;
 use crate::exit::{CommandError, Exit};
+use crate::metrics;
 use crate::progress::{Voice, VoiceOptions};
 use crate::report::ReportFile;
+use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
+use crate::watch::now;
 
 /// How long the lock outlives a jobsender that was killed.
 const LOCK: Duration = Duration::from_secs(60);
@@ -43,8 +47,23 @@ const OLDEST: Duration = Duration::from_secs(24 * 3600);
 pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Exit, CommandError> {
     let voice =
         Voice::new(VoiceOptions { json: args.output.json, quiet: args.output.quiet }, around.screen.clone());
-    let Fleet { settings, services, routes, notes } =
-        fleet::configure(&args.places, &args.only, args, around).await?;
+    let fleet = fleet::configure(&args.places, &args.only, args, around).await?;
+    let figures = Figures::of(&fleet.settings, args.dry_run, around);
+    let ended = batch(args, voice, fleet, &figures).await;
+    if let Err(error) = &ended {
+        figures.tell(&[], error.exit());
+    }
+    ended
+}
+
+/// One batch, from the first look to what is told of it.
+async fn batch(
+    args: &JobsenderArgs,
+    voice: Voice,
+    fleet: Fleet,
+    figures: &Figures,
+) -> Result<Exit, CommandError> {
+    let Fleet { settings, services, routes, notes } = fleet;
     notes.iter().for_each(|note| voice.notice(note));
     if settings.delete {
         return Err(CommandError::Usage(
@@ -131,8 +150,30 @@ pub(crate) async fn run(args: &JobsenderArgs, around: &Surrounding) -> Result<Ex
         None if tell::is_refused(&run) => Exit::Refused,
         None => Exit::Failed,
     };
+    figures.tell(&run.routes, exit);
     tell::all(&voice, &run, &troubles, &transfer, exit, args.dry_run);
     Ok(exit)
+}
+
+/// CloudWatch's figures of the run, if they are wanted.
+struct Figures {
+    fleet: Option<String>,
+    began: Instant,
+    screen: Screen,
+}
+
+impl Figures {
+    fn of(settings: &Settings, dry_run: bool, around: &Surrounding) -> Self {
+        let fleet = (settings.metrics.emf && !dry_run).then(|| settings.fleet_name());
+        Self { fleet, began: Instant::now(), screen: around.screen.clone() }
+    }
+
+    fn tell(&self, routes: &[RouteReport], exit: Exit) {
+        let Some(fleet) = &self.fleet else { return };
+        for line in metrics::of_run(fleet, routes, exit, self.began.elapsed(), now().0) {
+            self.screen.output_line(&line);
+        }
+    }
 }
 
 fn task(

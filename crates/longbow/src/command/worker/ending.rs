@@ -44,7 +44,8 @@ impl Ending {
 
     /// The worker has ended: tells the Auto Scaling group, if it waits. Gives what went wrong.
     pub(super) async fn told(self, session: &ClusterSession) -> Option<String> {
-        let by_notice = self.drain.reason().is_some_and(|why| why != Stopping::Signal);
+        let by_notice =
+            self.drain.reason().is_some_and(|why| !matches!(why, Stopping::Signal | Stopping::Reconfigured));
         let (true, Some((group, hook))) = (by_notice, self.hook) else {
             self.watching.abort();
             return None;

@@ -22,6 +22,7 @@ use crate::backend::Use;
 use crate::cli::WorkerArgs;
 use crate::exit::{CommandError, Exit};
 use crate::memory_limit;
+use crate::metrics::{Emf, Emitter, Health, Metrics, MetricsServer, MetricsWatch};
 use crate::progress::{Ticker, Voice, VoiceOptions};
 use crate::report::ReportFile;
 use crate::settings::Settings;
@@ -39,6 +40,11 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
     let began = Instant::now();
     let Fleet { settings, services, routes, notes } =
         fleet::configure(&args.places, &[], args, around).await?;
+    let (metrics, health, fleet) = (Metrics::new(), Health::default(), settings.fleet_name());
+    let _server = match settings.metrics.listen {
+        Some(address) => Some(MetricsServer::start(address, &fleet, &metrics, &health).await?),
+        None => None,
+    };
     notes.iter().for_each(|note| voice.notice(note));
     let queue = services.queue().await?;
     if queue.dead_letter_url().is_none() {
@@ -63,17 +69,24 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
     let ports = FleetPorts {
         queue: Arc::new(queue),
         clock: services.clock.clone(),
-        observer: Arc::clone(&watch) as Arc<dyn Observer>,
+        observer: Arc::new(MetricsWatch::of_fleet(&metrics, Arc::clone(&watch) as Arc<dyn Observer>)),
     };
     let options = options(&settings, args.exit_when_empty);
-    let worker = Worker::for_routes(ports, table_of_routes, own_ports(&open, &table), options)
-        .map_err(|fault| CommandError::Usage(fault.to_string()))?;
+    let worker =
+        Worker::for_routes(ports, table_of_routes, own_ports(&open, &table, &metrics, &watch), options)
+            .map_err(|fault| CommandError::Usage(fault.to_string()))?;
     let drain = Drain::new();
     let ending = Ending::watch(&settings.cluster, &drain, shutdown.stop(), voice.clone())?;
     let reader = Arc::clone(&watch);
     let ticker = Ticker::start(&voice, move || reader.reading(), report.clone());
+    metrics.attach(worker.gauges());
+    let emf = settings.metrics.emf.then(|| Emf::new(&fleet));
+    let emitter = emf.map(|emf| Emitter::start(&metrics, emf, settings.metrics.interval, &around.screen));
+    health.serving(&drain);
     let worked = worker.serve(&drain).await;
     drop(ticker);
+    drop(emitter);
+    metrics.detach();
     let mut troubles: Vec<String> = ending.told(services.session()).await.into_iter().collect();
     if let Some(Err(fault)) = report.as_ref().map(|report| report.finish()) {
         troubles.push(fault);
@@ -118,11 +131,21 @@ pub(crate) async fn run(args: &WorkerArgs, around: &Surrounding) -> Result<Exit,
 }
 
 /// Each route with its stores, its records and what it does otherwise than the others.
-fn own_ports(open: &[OpenRoute], table: &StateTable) -> HashMap<RouteName, RoutePorts> {
+fn own_ports(
+    open: &[OpenRoute],
+    table: &StateTable,
+    metrics: &Arc<Metrics>,
+    watch: &Arc<Watch>,
+) -> HashMap<RouteName, RoutePorts> {
     let own = |route: &OpenRoute| RoutePorts {
         source: Arc::clone(&route.sides.source.store),
         destination: Arc::clone(&route.sides.destination.store),
         state: Arc::new(route.state(table)),
+        observer: Some(Arc::new(MetricsWatch::of_route(
+            metrics,
+            route.name.as_str(),
+            Arc::clone(watch) as Arc<dyn Observer>,
+        ))),
         options: RouteOptions {
             method: Some(route.asked.settings.method),
             tags: Some(route.asked.settings.tags),

@@ -1,6 +1,7 @@
 //! From what was written to values that hold, with all faults at once.
 
 mod cluster;
+mod metrics;
 mod sides;
 
 use std::num::NonZeroUsize;
@@ -99,6 +100,7 @@ impl Judge<'_> {
             worker: self.worker(&raw.worker),
             cluster,
             record: self.take("state.record", &raw.state.record, |t| choice(t, &records)),
+            metrics: self.metrics(&raw.metrics),
             allow_http,
             source,
             destination,
