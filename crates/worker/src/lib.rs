@@ -90,6 +90,24 @@ pub struct WorkerSummary {
     pub refused: bool,
 }
 
+impl WorkerSummary {
+    /// This run and a later one together.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            copied: self.copied + later.copied,
+            skipped: self.skipped + later.skipped,
+            deleted: self.deleted + later.deleted,
+            failed: self.failed + later.failed,
+            bytes_copied: self.bytes_copied + later.bytes_copied,
+            bytes_sent: self.bytes_sent + later.bytes_sent,
+            parts_reused: self.parts_reused + later.parts_reused,
+            stopped: later.stopped,
+            refused: later.refused,
+        }
+    }
+}
+
 /// Copies what a queue asks for.
 pub struct Worker {
     node: Arc<Node>,

@@ -16,6 +16,9 @@ pub(crate) struct ClusterArgs {
     /// The queue for dead letters; by default the one that the queue's redrive policy names
     #[arg(long, value_name = "QUEUE")]
     dead_letter_queue_url: Option<String>,
+    /// A parameter of Systems Manager with more settings and routes, as TOML or JSON
+    #[arg(long, value_name = "PARAMETER")]
+    settings_parameter: Option<String>,
     /// The DynamoDB table of the state
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
@@ -72,6 +75,8 @@ impl Flags for ClusterArgs {
         layer.text("cluster.queue_url", "--queue-url", self.queue_url.as_deref());
         let dead = self.dead_letter_queue_url.as_deref();
         layer.text("cluster.dead_letter_queue_url", "--dead-letter-queue-url", dead);
+        let more = self.settings_parameter.as_deref();
+        layer.text("cluster.settings_parameter", "--settings-parameter", more);
         layer.text("cluster.table", "--table", self.table.as_deref());
     }
 }

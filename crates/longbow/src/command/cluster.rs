@@ -33,10 +33,32 @@ pub(super) struct Services {
 }
 
 /// The settings of a command that names no locations.
-pub(super) fn settings(flags: &impl Flags, around: &Surrounding) -> Result<Settings, CommandError> {
+pub(super) async fn settings(flags: &impl Flags, around: &Surrounding) -> Result<Settings, CommandError> {
+    Ok(read(flags, around).await?.settings)
+}
+
+/// All layers of settings, the parameter among them.
+pub(super) struct ReadLayers {
+    pub(super) layers: Layers,
+    pub(super) settings: Settings,
+    /// The parameter that was read, with its version.
+    pub(super) parameter: Option<(String, i64)>,
+}
+
+/// Reads all layers. The others have to be without fault before the parameter is asked for.
+pub(super) async fn read(flags: &impl Flags, around: &Surrounding) -> Result<ReadLayers, CommandError> {
     let mut layer = FlagLayer::default();
     flags.write_down(&mut layer);
-    Ok(resolve(&Layers::read(&layer, &around.environment), &around.environment)?)
+    let layers = Layers::read(&layer, &around.environment);
+    let settings = resolve(&layers, &around.environment)?;
+    let Some(name) = &settings.cluster.settings_parameter else {
+        return Ok(ReadLayers { layers, settings, parameter: None });
+    };
+    let found = Services::open(&settings.cluster).await?.parameter(name).await?;
+    let text = (name.as_str(), found.value.expose());
+    let layers = Layers::read_with(&layer, &around.environment, Some(text));
+    let settings = resolve(&layers, &around.environment)?;
+    Ok(ReadLayers { layers, settings, parameter: Some((found.name, found.version)) })
 }
 
 impl Services {
@@ -68,6 +90,13 @@ impl Services {
     pub(super) async fn parameter(&self, name: &str) -> Result<Parameter, CommandError> {
         let parameters = Parameters::open(&self.session).map_err(|e| at_start("Systems Manager", &e))?;
         parameters.get(name).await.map_err(|e| at_start("the parameter", &e))
+    }
+
+    /// The versions of parameters now.
+    pub(super) async fn versions(&self, names: &[&str]) -> Result<Vec<i64>, CommandError> {
+        let parameters = Parameters::open(&self.session).map_err(|e| at_start("Systems Manager", &e))?;
+        let found = parameters.get_many(names).await.map_err(|e| at_start("a parameter", &e))?;
+        Ok(found.iter().map(|parameter| parameter.version).collect())
     }
 
     /// The table, which may not be there.

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &DlqArgs, around: &Surrounding) -> Result<Exit, Co
         DlqAction::Redrive(letters) => (Deed::Redrive, letters),
         DlqAction::Purge(letters) => (Deed::Purge, letters),
     };
-    let settings = cluster::settings(&letters.service, around)?.cluster;
+    let settings = cluster::settings(&letters.service, around).await?.cluster;
     let queue = Services::open(&settings).await?.queue().await?;
     if queue.dead_letter_url().is_none() {
         return Err(CommandError::Usage(format!(

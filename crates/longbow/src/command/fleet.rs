@@ -3,19 +3,19 @@
 //! `longbow jobsender`, `longbow worker` and what an operator looks with all begin here, so that they mean the same routes:
 //! the one of the command line, or those of the settings file and of the routes parameter together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use longbow_aws::{DynamoState, StateTable};
 use longbow_core::legacy::{Pairs, read_pairs};
 use longbow_core::routes::{KeyMapping, NamedRoute, OnRemoval, RouteName, RouteTable, Stores};
 
 use super::Surrounding;
-use super::cluster::{self, Services};
+use super::cluster::{self, ReadLayers, Services};
 use super::route::{self, Asked, Sides};
 use crate::backend::{self, Use};
 use crate::cli::{Flags, PlaceArgs};
 use crate::exit::CommandError;
-use crate::settings::{Fault, Faults, FlagLayer, Layers, Origin, Settings, WrittenRoute, of_json, resolve};
+use crate::settings::{Fault, Faults, Layers, Origin, Settings, WrittenRoute, of_json};
 
 /// What a command of a cluster works with.
 pub(super) struct Fleet {
@@ -25,6 +25,8 @@ pub(super) struct Fleet {
     pub(super) services: Services,
     /// Every route, in the order of the names for those of a file.
     pub(super) routes: Vec<FleetRoute>,
+    /// The parameters of Systems Manager that all this was read from, with their versions.
+    pub(super) parameters: BTreeMap<String, i64>,
     /// What is done otherwise than an old configuration says, in words.
     pub(super) notes: Vec<String>,
 }
@@ -53,18 +55,16 @@ pub(super) async fn configure(
     flags: &impl Flags,
     around: &Surrounding,
 ) -> Result<Fleet, CommandError> {
-    let mut layer = FlagLayer::default();
-    flags.write_down(&mut layer);
-    let layers = Layers::read(&layer, &around.environment);
-    let settings = resolve(&layers, &around.environment)?;
+    let ReadLayers { layers, settings, parameter } = cluster::read(flags, around).await?;
+    let mut parameters: BTreeMap<String, i64> = parameter.into_iter().collect();
     let mut notes = layers.notes().to_vec();
     if let Some((source, destination)) = places.both() {
-        let asked = route::read(source, destination, flags, around)?;
+        let asked = route::read_of(source, destination, &layers, around)?;
         let mapping = settings.cluster.key_mapping.unwrap_or(KeyMapping::Relative);
         let asked = Asked { route: mapping.resolve(asked.route), ..asked };
         let services = Services::open(&settings.cluster).await?;
         let one = FleetRoute { name: RouteName::of_pair(0), asked, events: true };
-        return finish(settings, services, vec![one], &[], notes).await;
+        return finish(settings, services, vec![one], &[], parameters, notes).await;
     }
     let mut found = Vec::new();
     let mut faults = Faults::default();
@@ -73,8 +73,9 @@ pub(super) async fn configure(
     }
     let services = Services::open(&settings.cluster).await?;
     if let Some(name) = &settings.cluster.routes_parameter {
-        let text = services.parameter(name).await?;
-        let text = text.value.expose();
+        let parameter = services.parameter(name).await?;
+        parameters.insert(name.clone(), parameter.version);
+        let text = parameter.value.expose();
         if Pairs::recognise(text) || text.trim() == "[]" {
             let mapping = settings.cluster.key_mapping.unwrap_or(KeyMapping::FullKey);
             let pairs = read_pairs(text, mapping, settings.selection.raw_prefix).map_err(|wrong| {
@@ -104,7 +105,7 @@ pub(super) async fn configure(
                 .to_owned(),
         ));
     }
-    finish(settings, services, found, only, notes).await
+    finish(settings, services, found, only, parameters, notes).await
 }
 
 /// A route of a file or of a parameter, judged.
@@ -148,6 +149,7 @@ async fn finish(
     services: Services,
     mut routes: Vec<FleetRoute>,
     only: &[String],
+    mut parameters: BTreeMap<String, i64>,
     notes: Vec<String>,
 ) -> Result<Fleet, CommandError> {
     for name in only {
@@ -164,13 +166,14 @@ async fn finish(
         cluster::only_buckets(&route.asked.route)?;
         let Some(name) = route.asked.settings.selection.ignore_parameter.clone() else { continue };
         if !lists.contains_key(&name) {
-            let text = services.parameter(&name).await?.value.expose().to_owned();
-            lists.insert(name.clone(), text);
+            let list = services.parameter(&name).await?;
+            parameters.insert(name.clone(), list.version);
+            lists.insert(name.clone(), list.value.expose().to_owned());
         }
         let wrong = route.asked.selection.ignore_file(&name, &lists[&name]).err().unwrap_or_default();
         Faults(wrong.iter().map(|fault| of_parameter(&name, &fault.to_string())).collect()).check()?;
     }
-    Ok(Fleet { settings, services, routes, notes })
+    Ok(Fleet { settings, services, routes, parameters, notes })
 }
 
 impl Fleet {

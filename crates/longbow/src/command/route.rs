@@ -41,15 +41,24 @@ pub(crate) fn read(
 ) -> Result<Asked, CommandError> {
     let mut layer = FlagLayer::default();
     flags.write_down(&mut layer);
-    let layers = Layers::read(&layer, &around.environment);
-    let (settings, mut faults) = match resolve(&layers, &around.environment) {
+    read_of(source, destination, &Layers::read(&layer, &around.environment), around)
+}
+
+/// The same of layers that were read already.
+pub(crate) fn read_of(
+    source: &str,
+    destination: &str,
+    layers: &Layers,
+    around: &Surrounding,
+) -> Result<Asked, CommandError> {
+    let (settings, mut faults) = match resolve(layers, &around.environment) {
         Ok(settings) => (Some(settings), Faults::default()),
         Err(faults) => (None, faults),
     };
     let raw_prefix = settings.as_ref().is_some_and(|s| s.selection.raw_prefix);
     let route = between(("SOURCE", source), ("DESTINATION", destination), raw_prefix, &mut faults);
     match (settings, route) {
-        (Some(settings), Ok(route)) => judge(settings, &layers, route, faults),
+        (Some(settings), Ok(route)) => judge(settings, layers, route, faults),
         // The globs of the ignore file are judged even when the source is none.
         (Some(settings), Err(source)) => {
             let elsewhere = Location::Folder(PathBuf::new());

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &StateArgs, around: &Surrounding) -> Result<Exit, 
 }
 
 async fn create(args: &ServiceArgs, around: &Surrounding) -> Result<Exit, CommandError> {
-    let settings = cluster::settings(args, around)?.cluster;
+    let settings = cluster::settings(args, around).await?.cluster;
     let table = Services::open(&settings).await?.table()?;
     let made = table.create(PATIENCE).await.map_err(|e| cluster::at_start("the state table", &e))?;
     let name = settings.table.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The layers: defaults, file, environment, flags. The last that has a key wins, and its origin is kept.
+//! The layers: defaults, file, environment, a parameter, flags. The last that has a key wins, and its origin is kept.
 //!
 //! Unknown keys are faults of the layer that has them; they never reach [`RawSettings`].
 
@@ -97,6 +97,15 @@ pub(crate) struct Layers {
 impl Layers {
     /// Reads all layers. Faults are kept and told by [`Layers::raw`]'s caller together with all others.
     pub(crate) fn read(flags: &FlagLayer, environment: &ProcessEnvironment) -> Self {
+        Self::read_with(flags, environment, None)
+    }
+
+    /// The same with the name and the text of a parameter of Systems Manager.
+    pub(crate) fn read_with(
+        flags: &FlagLayer,
+        environment: &ProcessEnvironment,
+        parameter: Option<(&str, &str)>,
+    ) -> Self {
         let mut layers = Self {
             values: BTreeMap::new(),
             routes: Vec::new(),
@@ -106,6 +115,9 @@ impl Layers {
         layers.add_defaults();
         layers.add_file(flags.file.as_deref(), environment);
         layers.add_environment(environment);
+        if let Some((name, text)) = parameter {
+            layers.add_parameter(name, text);
+        }
         for (key, flag, value) in &flags.values {
             layers.set(key, to_config(value), Origin::Flag(flag));
         }
@@ -188,24 +200,29 @@ impl Layers {
         }
         let read = Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build();
         match read.and_then(|file| file.collect()) {
-            Ok(mut file) => {
-                match file.remove("routes").map(|routes| routes.kind) {
-                    None => {}
-                    Some(ValueKind::Table(table)) => {
-                        self.routes = routes::of_table(table, &origin, &mut self.faults);
-                    }
-                    Some(_) => {
-                        let remedy = "is no table: give [routes.NAME] with from and to";
-                        self.fault("routes", "", origin.clone(), remedy.to_owned());
-                    }
-                }
-                for (key, value) in flatten(file) {
-                    self.set(&key, value, origin.clone());
-                }
-            }
+            Ok(file) => self.add_table(file, &origin),
             Err(error) => {
                 self.fault("--config", "", origin, format!("no TOML: {}", error.to_string().trim_end()))
             }
+        }
+    }
+
+    /// Settings and routes of a file or of a parameter. A route that is there already is replaced.
+    pub(super) fn add_table(&mut self, mut table: Map<String, Value>, origin: &Origin) {
+        match table.remove("routes").map(|routes| routes.kind) {
+            None => {}
+            Some(ValueKind::Table(table)) => {
+                let found = routes::of_table(table, origin, &mut self.faults);
+                self.routes.retain(|route| found.iter().all(|new| new.name != route.name));
+                self.routes.extend(found);
+            }
+            Some(_) => {
+                let remedy = "is no table: give [routes.NAME] with from and to";
+                self.fault("routes", "", origin.clone(), remedy.to_owned());
+            }
+        }
+        for (key, value) in flatten(table) {
+            self.set(&key, value, origin.clone());
         }
     }
 

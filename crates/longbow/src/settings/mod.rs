@@ -9,6 +9,7 @@ mod fault;
 mod layers;
 mod longbow_098;
 mod origin;
+mod parameter;
 mod raw;
 mod reading;
 mod resolve;

@@ -67,6 +67,8 @@ pub(crate) struct RawCluster {
     pub(crate) retry_most: Written,
     pub(crate) propagate_deletes: Written,
     pub(crate) drain_within: Written,
+    pub(crate) settings_parameter: Written,
+    pub(crate) reload_every: Written,
     pub(crate) routes_parameter: Written,
     pub(crate) credentials_parameter: Written,
     pub(crate) job_type: Written,

@@ -99,6 +99,10 @@ pub(crate) struct ClusterSettings {
     pub(crate) propagate_deletes: bool,
     /// For what is in work when a worker has to stop.
     pub(crate) drain_within: Duration,
+    /// Where more settings are kept.
+    pub(crate) settings_parameter: Option<String>,
+    /// How often a worker looks for changed parameters. `None`: never.
+    pub(crate) reload_every: Option<Duration>,
     /// Where routes are kept.
     pub(crate) routes_parameter: Option<String>,
     /// Where the keys of the other account are kept.

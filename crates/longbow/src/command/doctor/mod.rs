@@ -30,7 +30,7 @@ const SKEW: i64 = 15_000;
 
 /// Runs the command.
 pub(crate) async fn run(args: &DoctorArgs, around: &Surrounding) -> Result<Exit, CommandError> {
-    let settings = cluster::settings(&args.fleet, around)?;
+    let settings = cluster::settings(&args.fleet, around).await?;
     let mut lines = Vec::new();
     let mut tell = |line: Line| {
         around.screen.output_line(&if args.fleet.json { line.json().to_string() } else { line.text() });
@@ -141,8 +141,10 @@ async fn services_lines(services: &Services, settings: &Settings, write: bool, t
 
 /// The parameters that the settings name.
 fn parameters(settings: &Settings) -> Vec<&str> {
-    let ClusterSettings { routes_parameter, credentials_parameter, .. } = &settings.cluster;
-    let all = [routes_parameter, credentials_parameter, &settings.selection.ignore_parameter];
+    let ClusterSettings { settings_parameter, routes_parameter, credentials_parameter, .. } =
+        &settings.cluster;
+    let all =
+        [settings_parameter, routes_parameter, credentials_parameter, &settings.selection.ignore_parameter];
     all.into_iter().flatten().map(String::as_str).collect()
 }
 

@@ -63,7 +63,7 @@ async fn batch(
     fleet: Fleet,
     figures: &Figures,
 ) -> Result<Exit, CommandError> {
-    let Fleet { settings, services, routes, notes } = fleet;
+    let Fleet { settings, services, routes, notes, .. } = fleet;
     notes.iter().for_each(|note| voice.notice(note));
     if settings.delete {
         return Err(CommandError::Usage(

@@ -42,6 +42,12 @@ impl Judge<'_> {
             }),
             propagate_deletes: self.take("cluster.propagate_deletes", &raw.propagate_deletes, truth),
             drain_within: self.take("cluster.drain_within", &raw.drain_within, duration),
+            settings_parameter: self.text("cluster.settings_parameter", &raw.settings_parameter),
+            reload_every: self.take("cluster.reload_every", &raw.reload_every, |t| match duration(t)? {
+                time if time.is_zero() => Ok(None),
+                time if time.as_secs() >= 1 => Ok(Some(time)),
+                _ => Err("give at least 1s, or 0s for never".to_owned()),
+            }),
             routes_parameter: self.text("cluster.routes_parameter", &raw.routes_parameter),
             credentials_parameter: self.text("cluster.credentials_parameter", &raw.credentials_parameter),
             job_type: self.take("cluster.job_type", &raw.job_type, |t| {
