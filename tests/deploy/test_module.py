@@ -1,0 +1,67 @@
+"""The module as it is written: format, validity, and what must be said of every variable and output."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from program import binary
+from terraform import ROOT, Terraform, program
+
+DEPLOY = ROOT / "deploy"
+MODULES = sorted(path for path in (DEPLOY / "modules").iterdir() if path.is_dir())
+EXAMPLES = sorted(path for path in (DEPLOY / "examples").iterdir() if path.is_dir())
+# Yes and no need no condition.
+BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.M | re.S)
+
+
+def blocks(folder, kind):
+    """Name → text of the variables or outputs of a module."""
+    found = {}
+    for path in sorted(folder.glob("*.tf")):
+        found |= {name: body for what, name, body in BLOCK.findall(path.read_text()) if what == kind}
+    return found
+
+
+def test_the_format_is_terraforms():
+    run = subprocess.run([program(), "fmt", "-check", "-recursive", "-diff"], cwd=DEPLOY, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_module_is_valid(module):
+    assert json.loads(module("validate", "-json"))["valid"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_each_example_is_valid(tmp_path, example):
+    example = Terraform(tmp_path, f"deploy/examples/{example.name}").init()
+    assert json.loads(example("validate", "-json"))["valid"]
+
+
+@pytest.mark.no_terraform
+@pytest.mark.parametrize("folder", [DEPLOY, *MODULES], ids=lambda path: path.name)
+def test_every_module_has_its_four_files_and_says_what_each_input_is(folder):
+    for name in ("main.tf", "variables.tf", "outputs.tf", "versions.tf"):
+        assert (folder / name).is_file(), name
+    for name, body in blocks(folder, "variable").items():
+        assert re.search(r"^  description\s+= ", body, re.M), f"{name} is not described"
+        kind = re.search(r"^  type\s+= (\w+)", body, re.M)
+        assert kind, f"{name} has no type"
+        assert kind[1] == "bool" or "validation {" in body, f"{name} is not validated"
+    for name, body in blocks(folder, "output").items():
+        assert re.search(r"^  description\s+= ", body, re.M), f"{name} is not described"
+
+
+@pytest.mark.no_terraform
+@pytest.mark.parametrize("folder", [DEPLOY, *MODULES], ids=lambda path: path.name)
+def test_every_input_is_used(folder):
+    text = "".join(path.read_text() for path in folder.glob("*.tf"))
+    unused = [name for name in blocks(folder, "variable") if len(re.findall(rf"\bvar\.{name}\b", re.sub(BLOCK, "", text))) == 0]
+    assert unused == []
+
+
+@pytest.mark.no_terraform
+def test_the_table_is_the_one_that_the_program_wants():
+    run = subprocess.run([binary(), "state", "schema"], capture_output=True, text=True, check=True)
+    assert json.loads((DEPLOY / "modules/state/schema.json").read_text()) == json.loads(run.stdout)
