@@ -29,3 +29,21 @@ def pytest_configure(config):
 def module(tmp_path_factory):
     """The module with its provider, for whatever changes nothing."""
     return terraform.Terraform(tmp_path_factory.mktemp("module")).init()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory):
+    """AWS on this machine."""
+    from emulator import Emulator
+
+    emulator = Emulator(tmp_path_factory.mktemp("emulator"))
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory, emulator):
+    """The module, applied once for all tests."""
+    from deployment import Deployment
+
+    return Deployment(tmp_path_factory.mktemp("deployment"), emulator)
