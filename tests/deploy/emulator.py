@@ -1,9 +1,10 @@
-"""AWS for `terraform apply`: moto's server on loopback, with the one attribute of queues that it lacks.
+"""AWS for `terraform apply`: moto's server on loopback, mended where terraform could not work with it.
 
 Apart from the fixtures because it is also a program of its own: `emulator.py PORT` serves until it is terminated or its parent is gone.
 What it keeps wrong is listed in drift.json.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -51,17 +52,46 @@ class Emulator:
         self._log.close()
 
 
+def patch():
+    """What moto lacks so much that nothing could be made or compared."""
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+    from moto.sqs.models import Queue
+
+    # It does not know this attribute: terraform would wait for it without end.
+    Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+    Queue.redrive_allow_policy = None
+
+    # It forgets a queue's policy whenever another attribute is set, and writes JSON with blanks, which SQS does not.
+    set_attributes, attributes = Queue._set_attributes, Queue.attributes.fget
+
+    def remembering(queue, wanted, now=None):
+        kept = queue._policy_json if hasattr(queue, "_policy_json") else None
+        set_attributes(queue, wanted, now)
+        if "Policy" not in wanted and kept is not None:
+            queue._policy_json = kept
+
+    def compact(queue):
+        found = attributes(queue)
+        if found.get("RedrivePolicy"):
+            found["RedrivePolicy"] = json.dumps(json.loads(found["RedrivePolicy"]), separators=(",", ":"))
+        return found
+
+    Queue._set_attributes, Queue.attributes = remembering, property(compact)
+
+    # It takes every Deny of a bucket's policy for one without conditions.
+    FakeBucket.allow_action = lambda *_, **__: PermissionResult.NEUTRAL
+
+
 def main(port):
     """Serves."""
     import ctypes
 
     import moto.server
-    from moto.sqs.models import Queue
 
     # Gone with whoever started it (prctl PR_SET_PDEATHSIG).
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
-    Queue.redrive_allow_policy = None
+    patch()
     moto.server.main(["--host", "127.0.0.1", "--port", port])
 
 
