@@ -1,6 +1,7 @@
 # Who talked to whom, kept for the case that somebody asks.
 
 resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the user's choice (log_retention_days)
   count = var.flow_logs ? 1 : 0
 
   name              = "/longbow/${var.name}/flow"
