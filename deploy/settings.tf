@@ -22,6 +22,8 @@ locals {
   settings_toml = {
     for kind in ["worker", "jobsender"] : kind => join("\n", flatten([
       "# The settings of the longbow fleet ${var.name}, made by Terraform: change them there.",
+      # Workers read the routes when they start: other routes make another file, and that makes other machines.
+      "# The routes are in /${var.name}/routes: ${sha256(local.routes_json)}.",
       [for section, values in local.settings : concat(["", "[${section}]"], [
         for key, value in values : "${key} = ${jsonencode(value)}"
         if !(kind == "jobsender" && contains(["auto_scaling_group", "lifecycle_hook"], key))

@@ -1,6 +1,9 @@
 # What the modules make of their inputs, with a provider that makes nothing.
 
 mock_provider "aws" {
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
@@ -479,5 +482,32 @@ run "observability" {
   assert {
     condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) >= 12
     error_message = "the dashboard has Longbow's widgets and the user's"
+  }
+}
+
+run "other_account" {
+  module {
+    source = "./modules/other-account"
+  }
+
+  variables {
+    side              = "destination"
+    bucket            = "papers-elsewhere"
+    prefix            = "in/"
+    external_id       = "papers"
+    trusted_role_arns = ["arn:aws:iam::123456789012:role/longbow-worker"]
+  }
+
+  assert {
+    condition     = one(one(data.aws_iam_policy_document.trust.statement).condition).variable == "sts:ExternalId"
+    error_message = "nobody comes in without the external id"
+  }
+  assert {
+    condition     = !contains(flatten([for s in data.aws_iam_policy_document.destination.statement : s.actions]), "s3:DeleteObject")
+    error_message = "nothing is removed that was not asked for"
+  }
+  assert {
+    condition     = contains(flatten([for s in data.aws_iam_policy_document.destination.statement : s.resources]), "arn:aws:s3:::papers-elsewhere/in/*")
+    error_message = "only below the prefix"
   }
 }

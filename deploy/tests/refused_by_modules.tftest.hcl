@@ -7,6 +7,9 @@ mock_provider "aws" {
   mock_data "aws_availability_zones" {
     defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
   }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
 }
 
 run "artifacts" {
@@ -270,6 +273,38 @@ run "observability" {
     var.kms_key_arn,
     var.account_id,
     var.partition,
+  ]
+}
+
+run "other-account" {
+  command = plan
+
+  module {
+    source = "./modules/other-account"
+  }
+
+  variables {
+    name                     = "No Name!"
+    side                     = "middle"
+    bucket                   = "B_"
+    prefix                   = "in"
+    trusted_role_arns        = []
+    external_id              = "x y"
+    deletes                  = true
+    versions                 = true
+    kms_key_arn              = "alias/mine"
+    permissions_boundary_arn = "boundary"
+  }
+
+  expect_failures = [
+    var.name,
+    var.side,
+    var.bucket,
+    var.prefix,
+    var.trusted_role_arns,
+    var.external_id,
+    var.kms_key_arn,
+    var.permissions_boundary_arn,
   ]
 }
 

@@ -80,7 +80,7 @@ def patch():
     Queue._set_attributes, Queue.attributes = remembering, property(compact)
 
     # It takes every Deny of a bucket's policy for one without conditions.
-    FakeBucket.allow_action = lambda *_, **__: PermissionResult.NEUTRAL
+    FakeBucket.get_permission = lambda *_, **__: PermissionResult.NEUTRAL
 
 
 def main(port):

@@ -1,0 +1,93 @@
+"""docs/PERMISSIONS.md against the policies that were made, both ways; and that no policy gives more than it names."""
+
+import json
+import re
+
+import pytest
+
+from deployment import KEY, OTHER_ROLE
+from terraform import ROOT
+
+SECTIONS = {
+    "Workers": ["aws_iam_role_policy.worker"],
+    "Jobsender": ["aws_iam_role_policy.jobsender"],
+    "The machines": ["aws_iam_role_policy.worker_machine", "aws_iam_role_policy.jobsender_machine"],
+    "Scheduler": ["aws_iam_role_policy.scheduler"],
+    "Operators": ["aws_iam_policy.operator"],
+}
+# Actions of routes that the deployment of the tests does not have: keys of destinations.
+OTHERWISE = {"kms:GenerateDataKey"}
+
+
+def documented():
+    """Section → actions."""
+    text = (ROOT / "docs" / "PERMISSIONS.md").read_text()
+    found = {}
+    for section in re.split(r"^## ", text, flags=re.M)[1:]:
+        title = section.split("\n")[0].split(" (")[0]
+        found[title] = set(re.findall(r"^\| `(\w+:\w+)` \| \S.* \| \S.* \|$", section, re.M))
+    return found
+
+
+def statements(deployment, name):
+    """The statements of a policy, lists made of what may be one or many."""
+    [policy] = [v["policy"] for a, v in deployment.resources().items() if a == f"module.iam.{name}"]
+    listed = lambda x: x if isinstance(x, list) else [x]  # noqa: E731
+    return [{**s, "Action": listed(s["Action"]), "Resource": listed(s["Resource"])} for s in json.loads(policy)["Statement"]]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_action_has_its_reason_and_every_reason_its_action(deployment, section):
+    for policy in SECTIONS[section]:
+        given = {action for s in statements(deployment, policy) for action in s["Action"]}
+        wanted = documented()[section]
+        assert given <= wanted, f"without a reason: {given - wanted}"
+        missing = wanted - given - OTHERWISE
+        if policy == "aws_iam_role_policy.jobsender":
+            # No key of a stored parameter is named in this deployment.
+            missing -= {"kms:Decrypt"}
+        assert not missing, f"not given: {missing}"
+
+
+@pytest.mark.parametrize("policy", [policy for policies in SECTIONS.values() for policy in policies])
+def test_no_policy_gives_more_than_it_names(deployment, policy):
+    for statement in statements(deployment, policy):
+        assert statement["Effect"] == "Allow"
+        for action in statement["Action"]:
+            assert "*" not in action, action
+        if "*" in statement["Resource"]:
+            assert statement["Sid"] in ("TellFiguresOfTheMachine", "SessionManager"), statement
+        for resource in statement["Resource"]:
+            # Of an Auto Scaling group's ARN, one part is AWS's own; objects end in a star.
+            stars = resource.replace(":autoScalingGroup:*:", ":").rstrip("*").count("*")
+            assert resource == "*" or stars == 0, resource
+
+
+def test_rights_follow_the_routes(deployment):
+    worker = {s["Sid"]: s for s in statements(deployment, "aws_iam_role_policy.worker")}
+    jobsender = {s["Sid"]: s for s in statements(deployment, "aws_iam_role_policy.jobsender")}
+    s3 = "arn:aws:s3:::"
+    # Only what lies below a prefix; the sides of other accounts not at all.
+    assert set(worker["ReadSources"]["Resource"]) == {f"{s3}photos/originals/*", f"{s3}papers/*", f"{s3}logs/2026/*"}
+    assert worker["WriteDestinations"]["Resource"] == [f"{s3}photos-copy/originals/*"]
+    assert worker["RemoveFromDestinations"]["Resource"] == [f"{s3}photos-copy/originals/*"]
+    assert worker["ReadEncrypted"]["Resource"] == [KEY] and "WriteEncrypted" not in worker
+    assert jobsender["ListVersions"]["Resource"] == [f"{s3}papers"]
+    for role in (worker, jobsender):
+        assert role["TakeOnRolesOfOtherAccounts"]["Resource"] == [OTHER_ROLE]
+        assert any(arn.endswith(":parameter/longbow/china") for arn in role["ReadParameters"]["Resource"])
+    # A jobsender takes no jobs, and a worker sends none.
+    assert not {"sqs:ReceiveMessage", "sqs:DeleteMessage"} & {a for s in jobsender.values() for a in s["Action"]}
+    assert worker["PutAside"]["Resource"][0].endswith("-dead-letters") and "sqs:SendMessage" not in worker["TakeJobs"]["Action"]
+
+
+def test_queues_let_in_named_senders_by_tls_only(deployment):
+    policies = deployment.resources("aws_sqs_queue_policy")
+    for address, sender in (("jobs", "longbow-jobsender"), ("dead_letters", "longbow-worker")):
+        found = {s["Sid"]: s for s in json.loads(policies[f"module.queue.aws_sqs_queue_policy.{address}"]["policy"])["Statement"]}
+        assert found["OnlyTls"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        senders = found["OnlyNamedSenders"]["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+        assert senders == f"arn:aws:iam::123456789012:role/{sender}"
+        allowed = [s for s in found.values() if s["Effect"] == "Allow"]
+        assert all(s["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"} for s in allowed)
+        assert len(allowed) == (address == "jobs")
