@@ -55,7 +55,7 @@ variable "external_id" {
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9+=,.@:/_-]{2,1224}$", var.external_id))
+    condition     = can(regex("^[A-Za-z0-9+=,.@:/_-]+$", var.external_id)) && length(var.external_id) >= 2 && length(var.external_id) <= 1224
     error_message = "Give 2 to 1224 letters, digits or +=,.@:/_-."
   }
 }
