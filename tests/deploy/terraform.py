@@ -4,6 +4,7 @@ Apart from the fixtures because every test of the deployment goes through it. A 
 and a test may put files of its own there. It knows nothing of what is deployed.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ def program():
     return shutil.which("terraform")
 
 
+@functools.cache
 def mirror():
     """A folder that holds HOST/NAMESPACE/TYPE/VERSION/PLATFORM/terraform-provider-aws_v…, or None: then there is the registry."""
     named = os.environ.get("TF_PLUGIN_DIR")
