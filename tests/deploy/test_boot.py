@@ -62,7 +62,7 @@ def machine(tmp_path):
             "TMPDIR": str(tmp_path), **more,
         }  # fmt: skip
         ended = subprocess.run(["bash", path], env=environment, capture_output=True, text=True, timeout=60)
-        return ended, calls.read_text().splitlines(), tmp_path / "root"
+        return ended, calls.read_text().splitlines() if calls.exists() else [], tmp_path / "root"
 
     run.folder = folder
     return run
@@ -116,6 +116,20 @@ def test_logs_that_cannot_be_shipped_do_not_stop_the_machine(scripts, machine):
     ended, calls, _ = machine(text(scripts("worker")))
     assert ended.returncode == 0, ended.stderr
     assert any("longbow-worker.service" in call for call in calls)
+
+
+@pytest.mark.no_terraform
+@pytest.mark.parametrize(
+    ("result", "system", "told"),
+    [("success", "running", True), ("success", "degraded", True), ("success", "stopping", False), ("exit-code", "running", False)],
+)
+def test_a_machine_whose_worker_has_drained_is_replaced_unless_it_ends_anyway(machine, result, system, told):
+    (machine.folder / "systemctl").write_text(STAND_IN + f"echo {system}\n")
+    script = (ROOT / "deploy/modules/boot/files/longbow-instance").read_text()
+    # Nothing but the argument differs from how the unit calls it.
+    ended, calls, _ = machine("set -- drained\n" + script, SERVICE_RESULT=result)
+    assert ended.returncode == 0, ended.stderr
+    assert any("set-instance-health" in call and "Unhealthy" in call for call in calls) == told
 
 
 def shellcheck():

@@ -65,11 +65,8 @@ data "aws_iam_policy_document" "jobsender" {
   source_policy_documents = [data.aws_iam_policy_document.fleet.json]
 
   statement {
-    sid = "EndTheMachine"
-    actions = [
-      "autoscaling:SetInstanceHealth",
-      "autoscaling:TerminateInstanceInAutoScalingGroup",
-    ]
+    sid       = "EndTheMachine"
+    actions   = ["autoscaling:TerminateInstanceInAutoScalingGroup"]
     resources = [local.jobsender_group]
   }
 }
