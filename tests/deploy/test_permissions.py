@@ -90,4 +90,5 @@ def test_queues_let_in_named_senders_by_tls_only(deployment):
         assert senders == f"arn:aws:iam::123456789012:role/{sender}"
         allowed = [s for s in found.values() if s["Effect"] == "Allow"]
         assert all(s["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"} for s in allowed)
-        assert len(allowed) == (address == "jobs")
+        # Events come into the queue, and those that cannot to the dead letters.
+        assert [s["Sid"] for s in allowed] == ["EventsByRule"]

@@ -143,6 +143,34 @@ data "aws_iam_policy_document" "dead_letters" {
       values   = ["false"]
     }
   }
+
+  # Events that could not be delivered.
+  dynamic "statement" {
+    for_each = length(var.event_rule_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "EventsByRule"
+      actions   = ["sqs:SendMessage"]
+      resources = [aws_sqs_queue.dead_letters.arn]
+
+      principals {
+        type        = "Service"
+        identifiers = ["events.amazonaws.com"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = var.event_rule_arns
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [var.account_id]
+      }
+    }
+  }
 }
 
 resource "aws_sqs_queue_policy" "jobs" {
