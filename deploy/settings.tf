@@ -12,6 +12,12 @@ locals {
       auto_scaling_group    = local.worker_group
       lifecycle_hook        = local.hook
     }
+    # CloudWatch makes metrics of the lines on standard output (docs/METRICS.md); /healthz, /readyz and /metrics are for the machine alone.
+    metrics = {
+      emf    = true
+      fleet  = var.name
+      listen = "127.0.0.1:9600"
+    }
     worker = merge(
       { visibility = "${var.visibility_seconds}s" },
       { for key, value in var.worker : key => value if value != null },
@@ -26,7 +32,7 @@ locals {
       "# The routes are in /${var.name}/routes: ${sha256(local.routes_json)}.",
       [for section, values in local.settings : concat(["", "[${section}]"], [
         for key, value in values : "${key} = ${jsonencode(value)}"
-        if !(kind == "jobsender" && contains(["auto_scaling_group", "lifecycle_hook"], key))
+        if !(kind == "jobsender" && contains(["auto_scaling_group", "lifecycle_hook", "listen"], key))
       ])],
       "",
     ]))

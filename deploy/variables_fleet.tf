@@ -136,7 +136,7 @@ variable "visibility_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "Receptions of a job before the queue itself gives it up. longbow counts its own attempts and puts aside what cannot be done; see docs/decisions/0018-the-deployment.md."
+  description = "Receptions of a job before the queue itself gives it up. longbow counts its own attempts and puts aside what cannot be done; see docs/decisions/0019-the-deployment.md."
   type        = number
   default     = 1000
 

@@ -17,7 +17,7 @@ locals {
     }
     metrics = {
       namespace              = "longbow/machine"
-      aggregation_dimensions = [["Cluster", "Kind"]]
+      aggregation_dimensions = [["Fleet", "Kind"]]
       metrics_collected = {
         cpu     = { totalcpu = true, measurement = ["usage_active"], append_dimensions = local.dimensions }
         mem     = { measurement = ["used_percent"], append_dimensions = local.dimensions }
@@ -28,5 +28,5 @@ locals {
     }
   }
 
-  dimensions = { Cluster = var.name, Kind = var.kind }
+  dimensions = { Fleet = var.name, Kind = var.kind }
 }

@@ -1,5 +1,5 @@
 # One machine for one comparison: the schedule sets the capacity to one, the machine compares, sends, and takes itself away. While
-# one runs, the next call of the schedule changes nothing. Why a machine and no container: docs/decisions/0018-the-deployment.md.
+# one runs, the next call of the schedule changes nothing. Why a machine and no container: docs/decisions/0019-the-deployment.md.
 
 resource "aws_launch_template" "jobsender" {
   name                                 = var.group_name

@@ -37,9 +37,9 @@ resource "aws_cloudwatch_metric_alarm" "oldest_job" {
 resource "aws_cloudwatch_metric_alarm" "failures" {
   alarm_name          = "${var.name}-failures"
   alarm_description   = "Objects could not be copied and were given up: longbow status groups them by cause."
-  namespace           = "longbow"
+  namespace           = "Longbow"
   metric_name         = "ObjectsFailed"
-  dimensions          = { Cluster = var.name }
+  dimensions          = { Fleet = var.name }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1
@@ -52,9 +52,9 @@ resource "aws_cloudwatch_metric_alarm" "failures" {
 resource "aws_cloudwatch_metric_alarm" "jobsender" {
   alarm_name          = "${var.name}-jobsender-failed"
   alarm_description   = "A comparison did not come to its end: see the log group of the jobsender."
-  namespace           = "longbow"
-  metric_name         = "JobsenderFailed"
-  dimensions          = { Cluster = var.name }
+  namespace           = "Longbow"
+  metric_name         = "RunFailed"
+  dimensions          = { Fleet = var.name }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1
@@ -98,9 +98,9 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
     id = "alive"
 
     metric {
-      namespace   = "longbow"
+      namespace   = "Longbow"
       metric_name = "WorkersAlive"
-      dimensions  = { Cluster = var.name }
+      dimensions  = { Fleet = var.name }
       stat        = "Sum"
       period      = 60
     }

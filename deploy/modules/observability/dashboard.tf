@@ -4,14 +4,14 @@ locals {
   # A metric of longbow for the whole fleet.
   own = { for name in [
     "BytesDownloaded", "BytesUploaded", "BytesCompleted", "BytesPlanned", "BytesSettled", "ObjectsCopied", "ObjectsSkipped",
-    "ObjectsRemoved", "ObjectsFailed", "Errors", "Warnings", "Throttles", "PermitsInUse", "Lag", "WorkersAlive"
-  ] : name => ["longbow", name, "Cluster", var.name] }
+    "ObjectsRemoved", "ObjectsFailed", "Errors", "Warnings", "Throttles", "PermitsInUse", "LagSeconds", "WorkersAlive"
+  ] : name => ["Longbow", name, "Fleet", var.name] }
 
   queue   = { for name in ["Visible", "NotVisible", "Delayed"] : name => ["AWS/SQS", "ApproximateNumberOfMessages${name}", "QueueName", var.queue_name] }
   dead    = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.dead_letters_name]
   oldest  = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name]
   group   = { for name in ["DesiredCapacity", "InServiceInstances", "MinSize", "MaxSize"] : name => ["AWS/AutoScaling", "Group${name}", "AutoScalingGroupName", var.group_name] }
-  machine = { for name in ["cpu_usage_active", "mem_used_percent", "disk_used_percent", "net_bytes_recv", "net_bytes_sent", "netstat_tcp_established"] : name => ["longbow/machine", name, "Cluster", var.name, "Kind", "worker"] }
+  machine = { for name in ["cpu_usage_active", "mem_used_percent", "disk_used_percent", "net_bytes_recv", "net_bytes_sent", "netstat_tcp_established"] : name => ["longbow/machine", name, "Fleet", var.name, "Kind", "worker"] }
 
   widgets = [
     # What is asked first.
@@ -36,11 +36,11 @@ locals {
     ] },
     { title = "Oldest job, lag", x = 12, y = 0, width = 6, height = 5, view = "timeSeries", stat = "Maximum", metrics = [
       concat(local.oldest, [{ label = "oldest job (s)" }]),
-      concat(local.own["Lag"], [{ label = "lag, median (s)", stat = "p50" }]),
-      concat(local.own["Lag"], [{ label = "lag, p99 (s)", stat = "p99" }]),
+      concat(local.own["LagSeconds"], [{ label = "lag, median (s)", stat = "p50" }]),
+      concat(local.own["LagSeconds"], [{ label = "lag, p99 (s)", stat = "p99" }]),
     ] },
     { title = "Failures by cause", x = 18, y = 0, width = 6, height = 5, view = "timeSeries", stat = "Sum", metrics = [
-      [{ expression = "SEARCH('{longbow,Cluster,Cause} MetricName=\"Failures\" Cluster=\"${var.name}\"', 'Sum', 60)", label = "", id = "causes" }],
+      [{ expression = "SEARCH('{Longbow,Fleet,Cause} MetricName=\"ObjectsFailed\" Fleet=\"${var.name}\"', 'Sum', 60)", label = "", id = "causes" }],
     ] },
     # Longbow's.
     { title = "Traffic (bytes a minute)", x = 0, y = 5, width = 12, height = 6, view = "timeSeries", stat = "Sum", metrics = [

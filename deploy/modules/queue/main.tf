@@ -1,5 +1,5 @@
 # The queue of jobs and the queue for dead letters. Which messages end there is longbow's decision, not the queue's: see
-# docs/decisions/0018-the-deployment.md.
+# docs/decisions/0019-the-deployment.md.
 
 resource "aws_sqs_queue" "dead_letters" {
   name                       = var.dead_letters_name
