@@ -45,7 +45,7 @@ def test_a_notice_hands_jobs_back_and_the_group_is_told(
 ):
     source.put_parts("large", content(60 * MIB), 5 * MIB)
     slow = make_proxy(destination.store)
-    slow.limit_uploads(8 * MIB)
+    slow.limit_uploads(4 * MIB)
     sides = longbow.sides(source.at(), destination.at(via=slow)) + cluster.flags + ["--method", "stream", "--json"]
     longbow("jobsender", *sides)
     environment = {**ec2.environment, "LONGBOW_WORKER__VISIBILITY": "10m", "LONGBOW_CLUSTER__DRAIN_WITHIN": "1s"}

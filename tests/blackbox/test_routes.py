@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from faults import Delay
 from stores import assert_same, content
 from test_cluster import Cluster, wait_for
 
@@ -228,10 +229,14 @@ def test_faults_of_routes_are_told_together_and_name_their_place(longbow, cluste
     longbow("worker", *ring, *cluster.flags, expect=None)
 
 
-def test_a_killed_jobsender_is_gone_on_with(longbow, cluster, source, destination):
+def test_a_killed_jobsender_is_gone_on_with(longbow, cluster, source, destination, ministack, make_proxy):
     source.fill({f"{n:05}": b"x" for n in range(3000)})
     sides = [*longbow.sides(source.at(), destination.at()), *cluster.flags, "--json"]
-    first = longbow.start("jobsender", *sides)
+    # Slow enough to be killed in the middle.
+    services = make_proxy(ministack)
+    services.inject(Delay(0.1), where=lambda e: "SendMessageBatch" in e.headers.get("x-amz-target", ""))
+    slowly = [flag.replace(ministack.url, services.url) for flag in sides]
+    first = longbow.start("jobsender", *slowly, env={"AWS_ENDPOINT_URL_SQS": services.url})
     wait_for(lambda: sum(cluster.depth()) > 100, "jobs are sent")
     first.kill()
     first.process.wait()

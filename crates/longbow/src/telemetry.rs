@@ -99,13 +99,15 @@ fn now() -> Timestamp {
 /// A bare level means longbow's own crates: the SDK tells its requests at `debug`, headers and all. A collector gets the
 /// line of each object unless it is told otherwise.
 fn directives(verbose: u8, filter: Option<&str>, format: LogFormat) -> String {
-    let own = |level: &str| format!("warn,longbow={level}");
+    // What the SDK found no credentials in, it warns of one by one; if none are found at all, the error says so.
+    let quiet = "warn,aws_config=error";
+    let own = |level: &str| format!("{quiet},longbow={level}");
     match filter {
         Some(level) if level.parse::<LevelFilter>().is_ok() => own(level),
         Some(filter) => filter.to_owned(),
         None => match verbose {
             0 if format == LogFormat::Json => own("info"),
-            0 => "warn".to_owned(),
+            0 => quiet.to_owned(),
             1 => own("info"),
             2 => own("debug"),
             _ => own("trace"),

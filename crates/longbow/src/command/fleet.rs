@@ -71,6 +71,13 @@ pub(super) async fn configure(
     for written in layers.routes() {
         take(written, &layers, around, &mut found, &mut faults);
     }
+    // Told before anybody has to be reached for it.
+    if !faults.0.is_empty() {
+        return Err(faults.into());
+    }
+    if layers.routes().is_empty() && settings.cluster.routes_parameter.is_none() {
+        return Err(no_route());
+    }
     let services = Services::open(&settings.cluster).await?;
     if let Some(name) = &settings.cluster.routes_parameter {
         let parameter = services.parameter(name).await?;
@@ -99,13 +106,17 @@ pub(super) async fn configure(
     }
     faults.check()?;
     if found.is_empty() {
-        return Err(CommandError::Usage(
-            "no route is configured: give SOURCE and DESTINATION, or [routes.NAME] tables in a settings file (--config), or a \
-             parameter that holds routes (--routes-parameter)"
-                .to_owned(),
-        ));
+        return Err(no_route());
     }
     finish(settings, services, found, only, parameters, notes).await
+}
+
+fn no_route() -> CommandError {
+    CommandError::Usage(
+        "no route is configured: give SOURCE and DESTINATION, or [routes.NAME] tables in a settings file (--config), or a \
+         parameter that holds routes (--routes-parameter)"
+            .to_owned(),
+    )
 }
 
 /// A route of a file or of a parameter, judged.

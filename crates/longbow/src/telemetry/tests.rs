@@ -154,10 +154,10 @@ fn what_is_told_to_people_is_a_record_too() {
 #[test]
 fn the_sdk_stays_quiet_unless_it_is_named() {
     use LogFormat::{Json, Text};
-    assert_eq!(directives(0, None, Text), "warn");
-    assert_eq!(directives(0, None, Json), "warn,longbow=info");
-    assert_eq!(directives(1, None, Text), "warn,longbow=info");
-    assert_eq!(directives(0, Some("debug"), Json), "warn,longbow=debug");
+    assert_eq!(directives(0, None, Text), "warn,aws_config=error");
+    assert_eq!(directives(0, None, Json), "warn,aws_config=error,longbow=info");
+    assert_eq!(directives(1, None, Text), "warn,aws_config=error,longbow=info");
+    assert_eq!(directives(0, Some("debug"), Json), "warn,aws_config=error,longbow=debug");
     assert_eq!(directives(2, Some("aws_smithy_runtime=trace"), Text), "aws_smithy_runtime=trace");
 }
 
