@@ -3,16 +3,15 @@
 import json
 import re
 import subprocess
+import tomllib
 
 import pytest
 
 from program import binary
-from terraform import ROOT, Terraform, program
+from terraform import ROOT, program
 
 DEPLOY = ROOT / "deploy"
 MODULES = sorted(path for path in (DEPLOY / "modules").iterdir() if path.is_dir())
-EXAMPLES = sorted(path for path in (DEPLOY / "examples").iterdir() if path.is_dir())
-# Yes and no need no condition.
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.M | re.S)
 
 
@@ -31,12 +30,6 @@ def test_the_format_is_terraforms():
 
 def test_the_module_is_valid(module):
     assert json.loads(module("validate", "-json"))["valid"]
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_each_example_is_valid(tmp_path, example):
-    example = Terraform(tmp_path, f"deploy/examples/{example.name}").init()
-    assert json.loads(example("validate", "-json"))["valid"]
 
 
 @pytest.mark.no_terraform
@@ -65,3 +58,18 @@ def test_every_input_is_used(folder):
 def test_the_table_is_the_one_that_the_program_wants():
     run = subprocess.run([binary(), "state", "schema"], capture_output=True, text=True, check=True)
     assert json.loads((DEPLOY / "modules/state/schema.json").read_text()) == json.loads(run.stdout)
+
+
+@pytest.mark.no_terraform
+def test_settings_have_the_names_that_the_program_gives_them():
+    known = tomllib.loads((ROOT / "config" / "default.toml").read_text())
+    routes = (DEPLOY / "variables_routes.tf").read_text()
+    for side in ("source", "destination"):
+        [body] = re.findall(rf"^    {side} = optional\(object\(\{{\n(.*?)^    \}}\)", routes, re.M | re.S)
+        # The key that objects are encrypted with is a matter of rights, not of longbow.
+        named = set(re.findall(r"^      (\w+) +=", body, re.M)) - {"kms_key_arn"}
+        assert named and named <= set(known[side]), named - set(known[side])
+    [body] = re.findall(r'^variable "worker" \{.*?object\(\{\n(.*?)^  \}\)', (DEPLOY / "variables_fleet.tf").read_text(), re.M | re.S)
+    assert set(re.findall(r"^    (\w+) +=", body, re.M)) <= set(known["worker"])
+    [body] = re.findall(r"^    cluster = \{\n(.*?)^    \}", (DEPLOY / "settings.tf").read_text(), re.M | re.S)
+    assert set(re.findall(r"^      (\w+) +=", body, re.M)) <= set(known["cluster"])
