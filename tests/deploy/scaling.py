@@ -97,11 +97,12 @@ class Alarm:
         return [minute for minute, _, state in self.changes if state == "ALARM"]
 
 
-def read(plan):
-    """The alarms of a plan with their policies."""
-    module = plan["planned_values"]["root_module"]
-    configured = {r["address"]: r for r in plan["configuration"]["root_module"]["resources"]}
-    resources = {r["address"]: r for r in module["resources"]}
+def read(plan, name):
+    """The alarms of one module of a plan, with their policies."""
+    [module] = [m for m in plan["planned_values"]["root_module"]["child_modules"] if m["address"] == f"module.{name}"]
+    called = plan["configuration"]["root_module"]["module_calls"][name]["module"]["resources"]
+    configured = {r["address"]: r for r in called}
+    resources = {r["address"].removeprefix(f"module.{name}."): r for r in module["resources"]}
     policies = {a: Policy(r["values"]) for a, r in resources.items() if r["type"] == "aws_autoscaling_policy"}
     alarms = []
     for address, resource in resources.items():

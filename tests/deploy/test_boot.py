@@ -1,8 +1,8 @@
 """What a machine does at its first start: the script is linted and run in a folder of its own, with stand-ins for what it calls."""
 
 import base64
-import functools
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -22,21 +22,23 @@ SETTINGS = '[cluster]\nqueue_url = "jobs"\ntable = "longbow"\n'
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory):
-    """Renders the script for workers and jobsenders; this asks AWS nothing."""
-    terraform = Terraform(tmp_path_factory.mktemp("boot"), "deploy/modules/boot").init()
-
-    @functools.cache
-    def render(kind, sha256=hashlib.sha256(BODY).hexdigest()):
-        flags = {
-            "name": "longbow", "kind": kind, "region": "us-east-1", "bucket": "artifacts", "settings": SETTINGS,
-            "log_group": "/longbow/x", "boot_log_group": "/longbow/boot",
-            "binaries": f'{{{MACHINE}={{key="longbow/{kind}",sha256="{sha256}"}}}}',
-        }  # fmt: skip
-        arguments = [f"-var={name}={value}" for name, value in flags.items()]
-        terraform("apply", "-auto-approve", "-input=false", "-no-color", *arguments)
-        return terraform.json("output", "-json")
-
-    return render
+    """Renders scripts for workers and jobsenders, with the right checksum and a wrong one; this asks AWS nothing."""
+    terraform = Terraform(tmp_path_factory.mktemp("boot"))
+    terraform.module = terraform.module / "boots"
+    terraform.module.mkdir()
+    calls, outputs = {}, {}
+    for kind in ("worker", "jobsender"):
+        for name, sha256 in ((kind, hashlib.sha256(BODY).hexdigest()), (f"wrong-{kind}", "0" * 64)):
+            calls[name] = {
+                "source": "../modules/boot", "name": "longbow", "kind": kind, "region": "us-east-1", "bucket": "artifacts",
+                "settings": SETTINGS, "log_group": "/longbow/x", "boot_log_group": "/longbow/boot",
+                "binaries": {MACHINE: {"key": f"longbow/{kind}", "sha256": sha256}},
+            }  # fmt: skip
+            outputs[name] = {"value": f"${{module.{name}}}"}
+    (terraform.module / "main.tf.json").write_text(json.dumps({"module": calls, "output": outputs}))
+    terraform.init()
+    terraform("apply", "-auto-approve", "-input=false", "-no-color")
+    return {name: found["value"] for name, found in terraform.json("output", "-json").items()}
 
 
 @pytest.fixture
@@ -68,15 +70,9 @@ def machine(tmp_path):
     return run
 
 
-def text(output):
-    """The script of an output."""
-    return output["script"]["value"]
-
-
 @pytest.mark.parametrize("kind", ["worker", "jobsender"])
 def test_it_installs_and_starts(scripts, machine, kind):
-    output = scripts(kind)
-    ended, calls, root = machine(text(output))
+    ended, calls, root = machine(scripts[kind]["script"])
     assert ended.returncode == 0, ended.stderr
     program = root / "usr/bin/longbow"
     assert program.read_bytes() == BODY and program.stat().st_mode & 0o777 == 0o755
@@ -88,13 +84,13 @@ def test_it_installs_and_starts(scripts, machine, kind):
     assert any(f"longbow-{kind}.service" in call and call.startswith("systemctl") for call in calls), calls
     assert not any("autoscaling" in call for call in calls)
     # What a launch template takes at most, before base64.
-    assert len(base64.b64decode(output["user_data"]["value"])) < 16384
+    assert len(base64.b64decode(scripts[kind]["user_data"])) < 16384
 
 
 @pytest.mark.parametrize(("kind", "wanted"), [("worker", "set-instance-health"), ("jobsender", "terminate-instance-in-auto-scaling-group")])
 def test_a_binary_that_is_not_the_deployed_one_is_not_installed_and_the_machine_says_so(scripts, machine, kind, wanted):
     # The stand-in of longbow-instance's own tools is on the path as well.
-    ended, calls, root = machine(text(scripts(kind, sha256="0" * 64)))
+    ended, calls, root = machine(scripts[f"wrong-{kind}"]["script"])
     assert ended.returncode == 1
     assert not (root / "usr/bin/longbow").exists()
     assert "not the one that was deployed" in ended.stderr
@@ -104,7 +100,7 @@ def test_a_binary_that_is_not_the_deployed_one_is_not_installed_and_the_machine_
 
 def test_a_bucket_that_does_not_answer_is_asked_again_and_then_given_up(scripts, machine):
     (machine.folder / "aws").write_text(STAND_IN + "[[ $1 != s3 ]]\n")
-    ended, calls, _ = machine(text(scripts("worker")))
+    ended, calls, _ = machine(scripts["worker"]["script"])
     assert ended.returncode == 1
     assert sum(call.startswith("aws s3 cp") for call in calls) == 5
     assert any("set-instance-health" in call for call in calls)
@@ -113,7 +109,7 @@ def test_a_bucket_that_does_not_answer_is_asked_again_and_then_given_up(scripts,
 def test_logs_that_cannot_be_shipped_do_not_stop_the_machine(scripts, machine):
     (machine.folder / "dnf").write_text(STAND_IN + "exit 1\n")
     (machine.folder / "modprobe").write_text(STAND_IN + "exit 1\n")
-    ended, calls, _ = machine(text(scripts("worker")))
+    ended, calls, _ = machine(scripts["worker"]["script"])
     assert ended.returncode == 0, ended.stderr
     assert any("longbow-worker.service" in call for call in calls)
 
@@ -140,7 +136,7 @@ def shellcheck():
 
 def test_the_scripts_pass_shellcheck(scripts, tmp_path):
     path = tmp_path / "boot.sh"
-    path.write_text(text(scripts("worker")))
+    path.write_text(scripts["worker"]["script"])
     for script in (path, ROOT / "deploy/modules/boot/files/longbow-instance"):
         run = subprocess.run([shellcheck(), "-s", "bash", script], capture_output=True, text=True)
         assert run.returncode == 0, run.stdout
