@@ -1,10 +1,12 @@
 """How a worker ends on EC2: Spot notices, recommendations and the end of the instance, and who is told."""
 
 import json
+import time
 
 import pytest
 
 from ec2 import INSTANCE, LIFECYCLE, REBALANCE, SPOT, Ec2
+from faults import Delay
 from stores import MIB, assert_same, content
 from test_cluster import Cluster, wait_for
 
@@ -77,3 +79,27 @@ def test_a_signal_tells_no_group(longbow, cluster, source, destination, ec2):
     worker.signal(15)
     longbow.judge(worker.wait(), 0)
     assert ec2.calls == []
+
+
+def test_a_jobsender_that_is_stopped_ends_at_once_and_leaves_nothing_behind(
+    longbow, cluster, source, destination, make_proxy
+):
+    source.fill({f"{n:03}": b"x" for n in range(30)})
+    proxy = make_proxy(source.store)
+
+    def locked():
+        return any(item["pk"]["S"].startswith("l#") for item in cluster.items())
+
+    # The comparison's own listing hangs; what opens the stores before it does not.
+    held = proxy.inject(Delay(120), where=lambda exchange: "list-type" in exchange.target and locked())
+    sides = longbow.sides(source.at(via=proxy), destination.at()) + cluster.flags + ["--json"]
+    jobsender = longbow.start("jobsender", *sides)
+    wait_for(lambda: held.hits, "the listing hangs")
+    told = time.monotonic()
+    jobsender.signal(15)
+    ended = longbow.judge(jobsender.wait(30), 143)
+    assert time.monotonic() - told < 10, str(ended)
+    assert (ended.summary["stopped"], ended.summary["jobs_sent"]) == (True, 0)
+    # The lock is given up: the next one does the whole of it.
+    proxy.calm()
+    assert longbow("jobsender", *sides).summary["jobs_sent"] == 30

@@ -48,3 +48,59 @@ fn read(text: &str) -> Result<Map<String, Value>, String> {
         format!("is no TOML ({}): {form}", error.lines().next().unwrap_or_default().trim())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{FlagLayer, Layers, Origin, ProcessEnvironment, resolve};
+
+    fn layers(text: &str, flags: &FlagLayer) -> (Layers, ProcessEnvironment) {
+        let environment =
+            ProcessEnvironment::of(&[("HOME", "/nowhere"), ("LONGBOW_WORKER__MAX_REQUESTS", "2")]);
+        (Layers::read_with(flags, &environment, Some(("/longbow/settings", text))), environment)
+    }
+
+    fn faults(text: &str) -> String {
+        let (layers, environment) = layers(text, &FlagLayer::default());
+        resolve(&layers, &environment).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn it_wins_over_the_environment_and_loses_to_flags() {
+        let toml = "[worker]\nmax_requests = 3\npart_size = \"8MiB\"\n[routes.a]\nfrom = \"s3://a\"\nto = \"s3://b\"\n";
+        let json = r#"{"worker": {"max_requests": 3, "part_size": "8MiB"}, "routes": {"a": {"from": "s3://a", "to": "s3://b"}}}"#;
+        for text in [toml, json] {
+            let mut flags = FlagLayer::default();
+            flags.text("worker.part_size", "--part-size", Some("9MiB"));
+            let (layers, environment) = layers(text, &flags);
+            let settings = resolve(&layers, &environment).unwrap();
+            assert_eq!((settings.worker.max_requests.get(), settings.worker.part_size), (3, 9 << 20));
+            assert_eq!(
+                layers.origin("worker.max_requests"),
+                Origin::Parameter("/longbow/settings".to_owned())
+            );
+            assert_eq!(layers.routes().len(), 1);
+        }
+    }
+
+    #[test]
+    fn its_faults_are_named_and_none_shows_its_text() {
+        let fault = faults("[worker]\nmax_requests = 0\nmax_request = 1\n[cluster]\nregion = \"x\"\n");
+        for part in [
+            "worker.max_requests = \"0\" (parameter /longbow/settings)",
+            "did you mean worker.max_requests",
+            "cluster.region (parameter /longbow/settings): has to be known before",
+        ] {
+            assert!(fault.contains(part), "{part}: {fault}");
+        }
+        for text in [
+            "[source]\nsecret_access_key = very-secret\"\n",
+            "{\"source\": {\"secret_access_key\": very-secret",
+        ] {
+            let fault = faults(text);
+            assert!(
+                fault.contains("parameter /longbow/settings") && !fault.contains("very-secret"),
+                "{fault}"
+            );
+        }
+    }
+}
