@@ -129,8 +129,14 @@ impl Canned {
     }
 }
 
+/// Who owns the bucket, and the one that is copied from.
+pub(crate) const OWNER: &str = "123456789012";
+pub(crate) const OWNER_OF_SOURCE: &str = "210987654321";
+
 pub(crate) fn keys() -> SideOptions {
     SideOptions {
+        expected_bucket_owner: Some(OWNER.into()),
+        copied_bucket_owner: Some(OWNER_OF_SOURCE.into()),
         region: Some("us-east-1".into()),
         access_key: Some("the-access-key".into()),
         secret_key: Some("the-secret-key".into()),

@@ -4,10 +4,12 @@
 //! more than in anything else. It says what a fault is; whether to try again is decided elsewhere.
 
 use std::error::Error;
+use std::time::SystemTime;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use longbow_core::failure::{Feature, StoreError, StoreErrorKind};
 use longbow_core::object::ObjectKey;
@@ -80,9 +82,11 @@ where
         SdkError::ServiceError(answered) => {
             let raw = answered.raw();
             let meta = answered.err().meta();
+            let status = raw.status().as_u16();
+            let code = meta.code().filter(|c| !c.is_empty());
             let reply = Reply {
-                status: raw.status().as_u16(),
-                code: meta.code().filter(|c| !c.is_empty()),
+                status,
+                code: code.or_else(|| code_by_clock(status, raw.headers().get("date"))),
                 message: meta.message().filter(|m| !m.is_empty()),
                 bucket_region: raw.headers().get(BUCKET_REGION),
                 request_id: meta.request_id(),
@@ -108,6 +112,17 @@ where
         }
         _ => unsent(about, &error, StoreErrorKind::Transient),
     }
+}
+
+/// The code of a refusal that tells none, as replies to HEAD have no body: the server's clock may explain it.
+pub(crate) fn code_by_clock(status: u16, date: Option<&str>) -> Option<&'static str> {
+    (status == 403 && clocks_differ(date, SystemTime::now())).then_some("RequestTimeTooSkewed")
+}
+
+/// By more than signatures allow (Amazon S3 API Reference, "RequestTimeTooSkewed").
+fn clocks_differ(date: Option<&str>, now: SystemTime) -> bool {
+    let theirs = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
+    theirs.is_some_and(|theirs| theirs.secs().abs_diff(DateTime::from(now).secs()) > 15 * 60)
 }
 
 /// Where the bucket is, as a reply that refuses says all the same.
@@ -208,6 +223,7 @@ fn kind_of(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
         | "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
+        | "KMS.ThrottlingException"
         | "RequestLimitExceeded"
         | "TooManyRequests"
         | "TooManyRequestsException"

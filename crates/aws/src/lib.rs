@@ -5,6 +5,8 @@
 //! Two homes of retry meet here and go no further: the SDK repeats requests whose bodies are at hand; a streamed
 //! body that breaks is the engine's to repeat.
 
+#![forbid(unsafe_code)]
+
 mod attributes;
 mod body;
 mod call;

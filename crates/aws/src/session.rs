@@ -70,6 +70,8 @@ pub struct SideOptions {
     pub encryption: Option<Encryption>,
     /// The account that must own the bucket: requests fail otherwise.
     pub expected_bucket_owner: Option<String>,
+    /// The account that must own the bucket that this store copies from by itself.
+    pub copied_bucket_owner: Option<String>,
     /// For a connection to be made.
     pub connect_timeout: Duration,
     /// For an answer to begin, counted from the end of the request's body.
@@ -102,6 +104,7 @@ impl Default for SideOptions {
             storage_class: None,
             encryption: None,
             expected_bucket_owner: None,
+            copied_bucket_owner: None,
             connect_timeout: Duration::from_millis(3100),
             read_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(30),

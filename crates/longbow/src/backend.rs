@@ -101,6 +101,7 @@ pub(crate) async fn open_destination(
     let mut options = side_options(&settings.destination.side, settings).await?;
     options.storage_class = settings.destination.storage_class.clone();
     options.encryption = settings.destination.encryption.clone();
+    options.copied_bucket_owner = settings.source.expected_bucket_owner.clone();
     open("destination", location, options, purpose, settings.allow_http).await
 }
 

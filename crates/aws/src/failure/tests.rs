@@ -39,6 +39,8 @@ fn codes_and_statuses_have_one_meaning_each() {
         (Call::HeadObject, 400, "", K::Credentials),
         (Call::GetObject, 401, "", K::Credentials),
         (Call::PutObject, 503, "SlowDown", K::Throttled),
+        (Call::GetObject, 400, "KMS.ThrottlingException", K::Throttled),
+        (Call::GetObject, 400, "KMS.DisabledException", K::Permanent),
         (Call::PutObject, 503, "", K::Throttled),
         (Call::PutObject, 429, "", K::Throttled),
         (Call::CompleteMultipartUpload, 200, "InternalError", K::Transient),
@@ -142,4 +144,19 @@ fn causes_are_said_once() {
     let inner = std::io::Error::other("connection refused");
     let outer = std::io::Error::other(inner);
     assert_eq!(chain(&outer), "connection refused");
+}
+
+#[test]
+fn clocks_are_compared_where_a_refusal_says_nothing() {
+    let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_792_584_000);
+    for (date, differ) in [
+        (Some("Wed, 21 Oct 2026 12:00:00 GMT"), false),
+        (Some("Wed, 21 Oct 2026 12:14:00 GMT"), false),
+        (Some("Wed, 21 Oct 2026 12:16:00 GMT"), true),
+        (Some("Wed, 21 Oct 2026 11:40:00 GMT"), true),
+        (Some("yesterday"), false),
+        (None, false),
+    ] {
+        assert_eq!(clocks_differ(date, now), differ, "{date:?}");
+    }
 }

@@ -21,7 +21,7 @@ use crate::attributes::{
     ChecksumHeaders, checksums, content_encoding, content_range, encryption, etag, storage_class, timestamp,
     version,
 };
-use crate::failure::{About, BUCKET_REGION, Reply, chain, from_reply};
+use crate::failure::{About, BUCKET_REGION, Reply, chain, code_by_clock, from_reply};
 
 /// Most bytes of a body that is read whole. A page of a thousand keys of 1,024 bytes each, every byte encoded, takes 4 MB.
 const MOST: usize = 16 << 20;
@@ -207,9 +207,10 @@ impl Answer {
         let text = error_text(&body).unwrap_or_default();
         let header =
             |name: &str| headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let code = text.code.as_deref().filter(|code| !code.is_empty());
         let reply = Reply {
             status,
-            code: text.code.as_deref().filter(|code| !code.is_empty()),
+            code: code.or_else(|| code_by_clock(status, header("date"))),
             message: text.message.as_deref().filter(|message| !message.is_empty()),
             bucket_region: header(BUCKET_REGION),
             request_id: header(REQUEST_ID),

@@ -118,6 +118,12 @@ async fn what_is_sent_elsewhere_is_asked_by_the_sdk() {
         assert_eq!(canned.asked().len(), if status == 403 { 4 } else { 6 }, "{status}");
         assert!(canned.asked().iter().filter(|a| a.method == "PUT").all(|a| a.body == "bytes"));
     }
+    // It says when: the server's clock tells that ours is wrong.
+    let canned = Canned::new(|asked| match by_the_sdk(asked.header("user-agent")) {
+        true => reply(200, &[("etag", "\"x\"")], ""),
+        false => reply(403, &[("date", "Wed, 21 Oct 2015 07:28:00 GMT")], ""),
+    });
+    open(&canned).await.head(&key(), &HeadRequest::default()).await.unwrap();
 }
 
 #[tokio::test]

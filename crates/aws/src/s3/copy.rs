@@ -50,7 +50,8 @@ impl S3Store {
             .set_server_side_encryption(server_side)
             .set_ssekms_key_id(kms_key)
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_source_bucket_owner(self.source_owner.clone());
         let answer = match &request.attributes {
             Some(attributes) => {
                 let call = with_attributes!(call, attributes).metadata_directive(MetadataDirective::Replace);
@@ -104,7 +105,8 @@ impl S3Store {
             .copy_source_range(range_header(&about, range)?)
             .set_copy_source_if_match(source.pin.etag.as_ref().map(ETag::quoted))
             .set_request_payer(self.payer.clone())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_source_bucket_owner(self.source_owner.clone());
         let answer = named!(call, key).send().await.map_err(|error| translate(&about, error))?;
         let Some(tag) = etag(answer.copy_part_result.as_ref().and_then(|r| r.e_tag())) else {
             return Err(about.fault(StoreErrorKind::Transient, "the 200 reply has no ETag"));

@@ -77,6 +77,8 @@ pub struct S3Store {
     writing: Writing,
     payer: Option<RequestPayer>,
     owner: Option<String>,
+    /// Of the bucket that copies come from.
+    source_owner: Option<String>,
     limits: Limits,
     lean: Option<Arc<Lean>>,
 }
@@ -100,6 +102,7 @@ impl S3Store {
             writing,
             payer: options.requester_pays.then_some(RequestPayer::Requester),
             owner: options.expected_bucket_owner.clone(),
+            source_owner: options.copied_bucket_owner.clone(),
             limits: Limits { stall: options.stall_timeout, answer: options.read_timeout },
             lean: None,
         }
@@ -133,7 +136,8 @@ impl S3Store {
 
     /// Where the bucket is, as any reply about it says, also one that refuses. Only the lack of a reply is an error.
     pub(crate) async fn find_region(&self) -> Result<Option<String>, StoreError> {
-        let outcome = self.clients.quick.head_bucket().bucket(&*self.bucket).send().await;
+        let call = self.clients.quick.head_bucket().bucket(&*self.bucket);
+        let outcome = call.set_expected_bucket_owner(self.owner.clone()).send().await;
         match outcome {
             Ok(found) => Ok(found.bucket_region),
             Err(error) if error.raw_response().is_some() => Ok(crate::failure::bucket_region(&error)),

@@ -12,7 +12,7 @@ use longbow_core::port::{
 };
 use longbow_core::transfer::PartPlan;
 
-use crate::canned::{Canned, Reply, keys};
+use crate::canned::{Canned, OWNER, OWNER_OF_SOURCE, Reply, keys};
 use crate::s3::S3Store;
 use crate::session::SideOptions;
 
@@ -153,7 +153,6 @@ async fn a_write_says_all_that_it_should() {
         endpoint_url: Some("http://127.0.0.1:1".into()),
         storage_class: Some("STANDARD_IA".into()),
         encryption: Some(Encryption::Kms { key: Some("alias/k".into()) }),
-        expected_bucket_owner: Some("123456789012".into()),
         requester_pays: true,
         ..keys()
     };
@@ -201,7 +200,7 @@ async fn a_write_says_all_that_it_should() {
             ("x-amz-storage-class", "STANDARD_IA"),
             ("x-amz-server-side-encryption", "aws:kms"),
             ("x-amz-server-side-encryption-aws-kms-key-id", "alias/k"),
-            ("x-amz-expected-bucket-owner", "123456789012"),
+            ("x-amz-expected-bucket-owner", OWNER),
             ("x-amz-request-payer", "requester"),
             ("x-amz-checksum-crc64nvme", "AAAAAAAAAAE="),
             ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
@@ -438,7 +437,7 @@ async fn keys_reach_the_server_byte_for_byte() {
 
 /// The SDK takes such keys for none; every call has to name them all the same, and to sign what it sends.
 #[tokio::test]
-async fn keys_of_white_space_alone_are_named_by_every_call() {
+async fn keys_of_white_space_alone_are_named_by_every_call_and_so_is_the_owner() {
     let canned = Canned::new(|asked| {
         let body = match (asked.method.as_str(), asked.uri.split_once('?').map_or("", |(_, query)| query)) {
             ("DELETE", _) => return reply(204, ""),
@@ -492,6 +491,10 @@ async fn keys_of_white_space_alone_are_named_by_every_call() {
             assert!(asked.header("authorization").is_some());
             let source = asked.header("x-amz-copy-source");
             assert!(source.is_none_or(|source| source == format!("source/{path}")), "{source:?}");
+            // Every call says whose the bucket must be, and a copy of both.
+            assert_eq!(asked.header("x-amz-expected-bucket-owner"), Some(OWNER), "{}", asked.uri);
+            let other = asked.header("x-amz-source-expected-bucket-owner");
+            assert_eq!(other, source.map(|_| OWNER_OF_SOURCE), "{}", asked.uri);
         }
     }
 }
