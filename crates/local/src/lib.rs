@@ -1,5 +1,7 @@
 //! The embedded queue, the embedded state and folders, behind the ports.
 
+#![forbid(unsafe_code)]
+
 mod clock;
 mod columns;
 mod database;
