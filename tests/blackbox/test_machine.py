@@ -98,8 +98,8 @@ def clock(shim, tmp_path):
 
 @pytest.mark.parametrize("minutes", [20, -20])
 def test_a_clock_that_is_wrong_by_twenty_minutes_does_no_harm(source, destination, longbow, clock, minutes):
-    """The store refuses what was signed then. Reads and writes are signed anew with its own time; what cannot be told apart
-    from a missing right fails, and a failure removes nothing."""
+    """The store refuses what was signed then. Most of it is signed anew with the store's own time; what is not fails and says
+    why, and a failure removes nothing."""
     objects = {"k": b"k", "large": content(12 * MIB)}
     source.fill(objects)
     destination.put("extra", b"e")
@@ -112,6 +112,7 @@ def test_a_clock_that_is_wrong_by_twenty_minutes_does_no_harm(source, destinatio
     assert run.code == 0 or "extra" in left, "something was removed after a failure"
     assert all(destination.get(key) == objects[key] for key in left if key != "extra")
     assert set(run.lines("copied")) == set(left) - {"extra"}
+    assert all("clock" in line["reason"] for line in run.lines("failed").values()), str(run)
     clock.set(0)
     longbow.sync(source.at(), destination.at(), "--method", "stream", env=clock.environment)
     assert {key: destination.get(key) for key in objects} == objects
