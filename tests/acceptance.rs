@@ -3,8 +3,8 @@
 mod architecture;
 mod damage;
 mod differing;
+mod documents;
 mod emulated;
-mod predecessors;
 mod recovery;
 mod trip;
 mod world;

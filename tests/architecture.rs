@@ -166,4 +166,12 @@ fn unsafe_code_is_kept_to_the_digest_kernel() {
         let kernel = path.ends_with("worker/src/digest/kernel.rs") || path.ends_with("tests/architecture.rs");
         assert!(!uses || kernel, "{} uses unsafe code", path.display());
     }
+    // The compiler's own word for it, in all crates that have none.
+    for path in sources() {
+        let is_root = path.ends_with("src/lib.rs") || path.ends_with("src/main.rs");
+        if is_root && !path.ends_with("worker/src/lib.rs") {
+            let source = std::fs::read_to_string(&path).expect("a readable file");
+            assert!(source.contains("#![forbid(unsafe_code)]"), "{} allows unsafe code", path.display());
+        }
+    }
 }
