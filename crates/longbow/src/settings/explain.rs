@@ -49,13 +49,15 @@ fn show(key: &str, value: &Value) -> String {
             let entries: Vec<_> = list.iter().map(|v| quote(&v.to_string())).collect();
             format!("[{}]", entries.join(", "))
         }
-        // The environment and flags give text: numbers and truth values are shown as such.
-        ValueKind::String(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => {
-            text.clone()
-        }
+        // The environment and flags give text: numbers and truth values are shown as such; accounts are no numbers.
+        ValueKind::String(text) if is_number(text) || text == "true" || text == "false" => text.clone(),
         ValueKind::String(text) => quote(text),
         other => other.to_string(),
     }
+}
+
+fn is_number(text: &str) -> bool {
+    text.len() < 12 && (text == "0" || !text.starts_with('0')) && text.parse::<u64>().is_ok()
 }
 
 /// A TOML basic string.
