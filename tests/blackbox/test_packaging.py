@@ -23,9 +23,8 @@ def package(tmp_path_factory):
 
 def build(out):
     """Makes the package."""
-    made = subprocess.run(
-        [ROOT / "packaging" / "build-deb", "--binary", binary(), "--out", out], capture_output=True, text=True, timeout=300
-    )
+    command = [ROOT / "packaging" / "build-deb", "--binary", binary(), "--out", out]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert made.returncode == 0, made.stderr
     return Path(made.stdout.strip())
 
@@ -49,7 +48,11 @@ def test_the_package_unpacks_and_its_program_runs(package, tmp_path):
     assert not [line for line in listing if line[5] == "w" or line[8] == "w"], "nobody else writes"
     page = gzip.decompress((scratch / "usr/share/man/man1/longbow-worker.1.gz").read_bytes()).decode()
     assert "exit-when-empty" in page.replace("\\", "")
-    completions = ("bash-completion/completions/longbow", "zsh/vendor-completions/_longbow", "fish/vendor_completions.d/longbow.fish")
+    completions = (
+        "bash-completion/completions/longbow",
+        "zsh/vendor-completions/_longbow",
+        "fish/vendor_completions.d/longbow.fish",
+    )
     for completion in completions:
         assert "jobsender" in (scratch / "usr/share" / completion).read_text()
     units = {unit.name for end in ("service", "timer") for unit in (ROOT / "packaging").glob(f"*.{end}")}
