@@ -59,17 +59,19 @@ impl Answer {
     }
 }
 
-/// Answers the queue. A patient worker goes on when the queue fails: the delivery comes back by itself, and what was
-/// settled is found settled.
+/// Answers the queue. A patient worker goes on when the queue fails, or hangs until the delivery is its own no more: it comes
+/// back by itself, and what was settled is found settled.
 pub(crate) async fn answer(node: &Node, lease: &Lease, answer: &Answer) -> Result<(), BackendError> {
-    let (queue, receipt) = (&node.queue, lease.receipt());
-    let (call, answered) = match answer {
-        Answer::Acknowledge => ("acknowledge", queue.acknowledge(receipt).await),
-        Answer::DeadLetter(reason) => ("dead_letter", queue.dead_letter(receipt, reason).await),
-        Answer::Later(delay) => {
-            let receipts = std::slice::from_ref(receipt);
-            ("change_visibility", queue.change_visibility(receipts, *delay).await.map(drop))
-        }
+    let call = match answer {
+        Answer::Acknowledge => "acknowledge",
+        Answer::DeadLetter(_) => "dead_letter",
+        Answer::Later(_) => "change_visibility",
+    };
+    let answered = if node.is_patient() {
+        let asked = tokio::time::timeout(node.options.visibility, ask(node, lease, answer)).await;
+        asked.unwrap_or_else(|_| Err(BackendError::transient("the queue does not answer")))
+    } else {
+        ask(node, lease, answer).await
     };
     match answered {
         Err(error) if node.is_patient() => {
@@ -78,6 +80,17 @@ pub(crate) async fn answer(node: &Node, lease: &Lease, answer: &Answer) -> Resul
             Ok(())
         }
         answered => answered,
+    }
+}
+
+async fn ask(node: &Node, lease: &Lease, answer: &Answer) -> Result<(), BackendError> {
+    let (queue, receipt) = (&node.queue, lease.receipt());
+    match answer {
+        Answer::Acknowledge => queue.acknowledge(receipt).await,
+        Answer::DeadLetter(reason) => queue.dead_letter(receipt, reason).await,
+        Answer::Later(delay) => {
+            queue.change_visibility(std::slice::from_ref(receipt), *delay).await.map(drop)
+        }
     }
 }
 
