@@ -111,7 +111,9 @@ class Running:
         seconds = time.monotonic() - self.started
         run = Run([os.path.basename(self.command[0]), *self.command[1:]], code, out, err, seconds)
         if "--json" in self.command:
-            run.events = [json.loads(line) for line in out.split("\n") if line.startswith("{") and line.endswith("}")]
+            lines = [json.loads(line) for line in out.split("\n") if line.startswith("{") and line.endswith("}")]
+            # Figures for CloudWatch may stand between the events.
+            run.events = [line for line in lines if "_aws" not in line]
         if self.report and self.report.exists():
             run.report = [json.loads(line) for line in self.report.read_text().split("\n") if line]
         return run

@@ -87,6 +87,8 @@ def fleet(deployment, proxy, settings, tmp_path_factory):
             "LONGBOW_SYNC__METHOD": "stream",
             "LONGBOW_WORKER__PART_SIZE": "5MiB",
             "LONGBOW_WORKER__WHOLE_UP_TO": "5MiB",
+            # Others may listen there on this machine.
+            "LONGBOW_METRICS__LISTEN": "",
         }
     config = ["--config", path]
     return lambda kind, *arguments, **options: made[kind](arguments[0], *config, *arguments[1:], **options)
@@ -126,6 +128,9 @@ def worked(deployment, client, fleet):
     s3.put_object(Bucket="papers", Key="left-out.tmp", Body=b"x")
     # Only the destination has it: the route carries removals on.
     s3.put_object(Bucket="photos-copy", Key="originals/gone", Body=b"x")
+    # A trial message, as S3 sends it: the jobsender looks at it, and acknowledges it.
+    trial = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "photos"})
+    client("sqs").send_message(QueueUrl=deployment.outputs["queue_url"], MessageBody=trial)
     sent = fleet("jobsender", "jobsender", "--json", "--quiet", timeout=120)
     assert sent.summary["exit"] == 0, str(sent)
     return wanted, fleet("worker", "worker", "--json", "--exit-when-empty", timeout=240)
@@ -162,7 +167,7 @@ def test_what_the_programs_ask_for_is_what_their_roles_give(deployment, proxy, w
     least = {
         "worker": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "dynamodb:PutItem", "ssm:GetParameters", "sts:AssumeRole", "s3:GetObject",
                    "s3:PutObject", "s3:PutObjectTagging"},
-        "jobsender": {"sqs:SendMessage", "dynamodb:UpdateItem", "ssm:GetParameters", "s3:ListBucket", "s3:ListBucketVersions",
+        "jobsender": {"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "dynamodb:UpdateItem", "ssm:GetParameters", "s3:ListBucket", "s3:ListBucketVersions",
                       "s3:DeleteObject"},
     }  # fmt: skip
     assert least[kind] <= actions, least[kind] - actions

@@ -7,6 +7,13 @@ data "aws_iam_policy_document" "jobsender" {
     resources = [var.queue_arn]
   }
 
+  # Where few messages wait and none is taken, they are looked at: S3's trial messages are acknowledged, a job goes back.
+  statement {
+    sid       = "LookAtTheQueue"
+    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    resources = [var.queue_arn]
+  }
+
   statement {
     sid = "Remember"
     actions = [
