@@ -118,12 +118,12 @@ async fn batch(
         clock: services.clock.clone(),
         lock: Some(LockPlan {
             lock: Arc::new(table.clone()),
-            name: format!("jobsender {}", queue.url()),
+            name: format!("jobsender {}", queue_path(queue.url())),
             holder: holder(),
             time: LOCK,
         }),
         checkpoints: Some(CheckpointPlan {
-            store: Arc::new(table.checkpoints(queue.url())),
+            store: Arc::new(table.checkpoints(queue_path(queue.url()))),
             every: CHECKPOINT,
             oldest: OLDEST,
         }),
@@ -220,8 +220,29 @@ fn not_begun(error: StartError) -> CommandError {
     }
 }
 
+/// Account and name of a queue, by whatever host it is reached: one queue has one lock, however its URL is written.
+fn queue_path(url: &str) -> &str {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    host.split_once('/').map_or(host, |(_, path)| path)
+}
+
 /// Who we are, for others to read.
 fn holder() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}:{}", host.trim(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_queue_has_one_lock_whatever_its_host() {
+        for url in [
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs",
+            "https://eu-west-1.queue.amazonaws.com/123456789012/jobs",
+            "http://127.0.0.1:4566/123456789012/jobs",
+        ] {
+            assert_eq!(super::queue_path(url), "123456789012/jobs");
+        }
+        assert_eq!(super::queue_path("jobs"), "jobs");
+    }
 }
