@@ -3,10 +3,8 @@
 
 use std::fmt;
 use std::io::IsTerminal as _;
-use std::time::SystemTime;
 
 use clap::ValueEnum;
-use longbow_core::object::Timestamp;
 use serde_json::json;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -18,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::metrics::log_lines::LogLines;
 use crate::screen::Screen;
+use crate::watch::now;
 
 /// How standard error is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -89,11 +88,6 @@ impl FormatTime for Milliseconds {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
         write!(w, "{}", now())
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A bare level means longbow's own crates: the SDK tells its requests at `debug`, headers and all. A collector gets the
