@@ -49,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 pub use deletion::ExtraSink;
 pub use failure::JobsenderError;
 pub use pairs::{PairEvent, PairSink, Sides, compare_sides};
+pub use patience::set_chance;
 pub use summary::{Decisions, JobsenderSummary, SidesSummary, Tally};
 
 /// Jobs a batch that suit a queue on the same machine.

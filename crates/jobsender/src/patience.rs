@@ -1,10 +1,11 @@
 //! How often a failed call is repeated, and after which wait. The pages of a listing, the look-ups and the sends
 //! share it, since no queue stands behind them that would bring them again.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use longbow_core::backoff::Backoff;
+use longbow_core::backoff::{Backoff, Chance};
 use longbow_core::failure::{BackendError, FailureClass, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -14,12 +15,26 @@ pub(crate) const ATTEMPTS: u32 = 6;
 const ORDINARY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
 const THROTTLED: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(20) };
 
+thread_local! {
+    static CHANCE: RefCell<Option<Chance>> = const { RefCell::new(None) };
+}
+
+/// Spreads the retries of everything on this thread by `chance` from now on; `None`: by true chance, as at first. For
+/// simulations, whose runtime has one thread: a run that is repeated must wait as long as before. It is not handed along
+/// with the calls, since every listing, look-up and send would carry it for the sake of a few milliseconds.
+pub fn set_chance(chance: Option<Chance>) {
+    CHANCE.with_borrow_mut(|current| *current = chance);
+}
+
 /// The wait before retry number `retry`, from 0.
 pub(crate) fn delay(retry: u32, throttled: bool) -> Duration {
     let backoff = if throttled { THROTTLED } else { ORDINARY };
-    // A fresh `RandomState` is seeded anew: chance enough to spread retries out.
-    let bits = u32::try_from(RandomState::new().hash_one(retry) >> 32).unwrap_or_default();
-    backoff.delay(retry, f64::from(bits) / f64::from(u32::MAX))
+    let chance = CHANCE.with_borrow(|chance| chance.as_ref().map(Chance::draw)).unwrap_or_else(|| {
+        // A fresh `RandomState` is seeded anew: chance enough to spread retries out.
+        let bits = u32::try_from(RandomState::new().hash_one(retry) >> 32).unwrap_or_default();
+        f64::from(bits) / f64::from(u32::MAX)
+    });
+    backoff.delay(retry, chance)
 }
 
 /// Waits; `false` when the stop came first.

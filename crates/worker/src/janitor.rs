@@ -244,7 +244,7 @@ pub(crate) async fn keep(node: &Node, stop: &CancellationToken) -> Infallible {
             table.by_name.iter().map(|(name, shared)| (name, shared, Told::No)).collect();
         routes.sort_by_key(|(name, ..)| *name);
         let rounds = async {
-            tokio::time::sleep(FIRST.mul_f64(crate::settle::chance())).await;
+            tokio::time::sleep(FIRST.mul_f64(node.options.chance.draw())).await;
             loop {
                 for (name, shared, told) in &mut routes {
                     if *told != Told::Never {

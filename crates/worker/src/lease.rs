@@ -4,7 +4,7 @@
 //! load cannot starve it. A call that hangs is given up in time to notice which leases are lost meanwhile. A lease that was
 //! held for very long is told to end, since SQS would end it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Leases {
     clock: Arc<dyn Clock>,
     heartbeat: Heartbeat,
     longest: Option<Duration>,
-    held: Arc<Mutex<HashMap<Receipt, Held>>>,
+    held: Arc<Mutex<BTreeMap<Receipt, Held>>>,
 }
 
 /// One delivery that is ours. Dropping it ends the extensions and gives nothing back by itself.
@@ -35,7 +35,7 @@ pub(crate) struct Lease {
     receipt: Receipt,
     hold: Hold,
     drain: CancellationToken,
-    held: Arc<Mutex<HashMap<Receipt, Held>>>,
+    held: Arc<Mutex<BTreeMap<Receipt, Held>>>,
 }
 
 /// Whether a lease still holds, for those who work under it.
@@ -84,6 +84,7 @@ impl Leases {
         let rhythm = (self.heartbeat.visibility / 12).max(Duration::from_millis(50));
         loop {
             tokio::select! {
+                biased;
                 () = end.cancelled() => return,
                 () = tokio::time::sleep(rhythm) => self.beat().await,
             }

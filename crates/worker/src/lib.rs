@@ -150,6 +150,7 @@ impl Worker {
     /// route on one machine: as [`Worker::run`].
     pub async fn serve(&self, drain: &Drain) -> Result<WorkerSummary, BackendError> {
         let end = tokio::select! {
+            biased;
             end = poller::run(&self.node, CancellationToken::new(), drain) => end?,
             never = janitor::keep(&self.node, drain.token()) => match never {},
         };

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use longbow_core::backoff::Backoff;
+use longbow_core::backoff::{Backoff, Chance};
 use longbow_core::job::{AttemptsPolicy, TransferId};
-use longbow_core::transfer::{DEFAULT_PART_SIZE, MethodPolicy};
+use longbow_core::transfer::{DEFAULT_PART_SIZE, MIN_PART_SIZE, MethodPolicy};
 
 use crate::DigestOptions;
 
@@ -29,6 +29,8 @@ pub struct WorkerOptions {
     pub attempts: AttemptsPolicy,
     /// Bytes of a part where nothing asks for another size.
     pub part_size: u64,
+    /// The smallest part that destinations take, but for the last: S3's, unless a test's store takes smaller ones.
+    pub least_part: u64,
     /// Objects of at most this many bytes are written whole.
     pub whole_up_to: u64,
     /// For how long a delivery is hidden from others; extended while it is worked on.
@@ -64,6 +66,8 @@ pub struct WorkerOptions {
     pub record: RecordPolicy,
     /// The run that reports belong to.
     pub transfer: TransferId,
+    /// Spreads retries and looks of the janitor.
+    pub chance: Chance,
 }
 
 impl Default for WorkerOptions {
@@ -71,6 +75,7 @@ impl Default for WorkerOptions {
         Self {
             attempts: AttemptsPolicy::default(),
             part_size: DEFAULT_PART_SIZE,
+            least_part: MIN_PART_SIZE,
             whole_up_to: 64 << 20,
             visibility: Duration::from_secs(120),
             receive_wait: Duration::from_millis(250),
@@ -87,6 +92,7 @@ impl Default for WorkerOptions {
             sweep_uploads: None,
             record: RecordPolicy::Progress,
             transfer: TransferId(String::new()),
+            chance: Chance::new(by_hasher),
         }
     }
 }
@@ -108,4 +114,11 @@ impl WorkerOptions {
             ..Self::default()
         }
     }
+}
+
+/// From the hasher's random keys, which differ in every call: chance enough to spread retries out.
+fn by_hasher() -> f64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

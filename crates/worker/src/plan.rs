@@ -280,6 +280,7 @@ async fn choose(
         to_folder,
         from_folder: quirks.source.folder,
         part_size: options.part_size,
+        least_part: options.least_part,
         whole_up_to,
         multipart: quirks.has(Feature::Multipart),
     };
@@ -294,7 +295,7 @@ async fn choose(
                 && object.size > KEEP_UP_TO
                 && !digest_is_known(shared, kind) =>
         {
-            let plan = PartPlan::for_size(object.size, options.part_size)
+            let plan = PartPlan::for_size_above(options.least_part, object.size, options.part_size)
                 .map_err(|error| Stopped::failed(FailureClass::Permanent, error.to_string()))?;
             WriteMethod::Parts(plan)
         }
@@ -344,7 +345,7 @@ async fn regular_parts(
         };
         let Some(length) = length else { return Ok(None) };
         match plan {
-            None => plan = PartPlan::like_source(size, parts, length),
+            None => plan = PartPlan::like_source_above(shared.options.least_part, size, parts, length),
             Some(plan) if plan.part(part).is_some_and(|p| p.length == length) => {
                 return Ok(Some(plan.part_size));
             }

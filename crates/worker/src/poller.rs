@@ -87,6 +87,7 @@ async fn finish(node: &Node, tasks: &mut Tasks, within: Option<Duration>) -> Opt
     tokio::pin!(over);
     loop {
         tokio::select! {
+            biased;
             joined = tasks.join_next() => match joined {
                 Some(joined) => note(joined, &mut failed),
                 None => return failed,
@@ -194,6 +195,7 @@ impl<'a> Poller<'a> {
     /// First the permit, then the delivery: nothing is taken that would only wait here. `None`: the drain has begun.
     async fn permits(&self) -> Option<Vec<OwnedSemaphorePermit>> {
         let first = tokio::select! {
+            biased;
             () = self.drain.cancelled() => return None,
             permit = Arc::clone(&self.room).acquire_owned() => permit.ok(),
         };
@@ -220,6 +222,7 @@ impl<'a> Poller<'a> {
                 tokio::time::sleep(wait + SILENCE).await;
             };
             tokio::select! {
+                biased;
                 received = received => received,
                 () = silence => return Ok(None),
             }
@@ -293,6 +296,7 @@ impl<'a> Poller<'a> {
 
     async fn pause(&self, time: Duration) {
         tokio::select! {
+            biased;
             () = self.drain.cancelled() => {}
             () = tokio::time::sleep(time) => {}
         }

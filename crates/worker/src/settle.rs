@@ -143,8 +143,13 @@ pub(crate) async fn settle_failure(
         ),
     };
     let before = claimed.failed_before();
-    let mut disposition =
-        decide(failure.class, before, claimed.receive_count, &shared.options.attempts, chance());
+    let mut disposition = decide(
+        failure.class,
+        before,
+        claimed.receive_count,
+        &shared.options.attempts,
+        shared.options.chance.draw(),
+    );
     if failure.class == FailureClass::Denied {
         note_refusal(shared, &claimed, &failure);
     }
@@ -255,11 +260,4 @@ pub(crate) fn blank(shared: &Shared, claimed: &Claimed, started: Duration) -> Re
         transfer: Some(&claimed.job.transfer).filter(|id| !id.0.is_empty()).cloned(),
         requests: Requests::default(),
     }
-}
-
-/// A number in 0..1 to spread retries: from the hasher's random keys, which differ in every call.
-pub(crate) fn chance() -> f64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

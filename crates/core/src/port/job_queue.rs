@@ -80,7 +80,7 @@ pub struct Delivery {
 }
 
 /// Proof of holding a delivery, until its visibility ends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Receipt(pub String);
 
 /// How much is in a queue.

@@ -56,6 +56,8 @@ pub struct MethodFacts {
     pub from_folder: bool,
     /// The part size asked for.
     pub part_size: u64,
+    /// The smallest part that the destination takes, but for the last.
+    pub least_part: u64,
     /// Objects of at most this size are written whole.
     pub whole_up_to: u64,
     /// The destination takes multipart uploads.
@@ -79,7 +81,7 @@ pub fn choose_method(policy: MethodPolicy, facts: &MethodFacts) -> Result<Method
     }
     let like_source = match (facts.source_tag, facts.source_part) {
         (Some(ETagKind::Composite { parts, .. }), Some(part_size)) => {
-            PartPlan::like_source(facts.size, parts, part_size)
+            PartPlan::like_source_above(facts.least_part, facts.size, parts, part_size)
         }
         _ => None,
     };
@@ -112,7 +114,7 @@ pub fn choose_method(policy: MethodPolicy, facts: &MethodFacts) -> Result<Method
         );
     }
     choice(
-        WriteMethod::Parts(PartPlan::for_size(facts.size, facts.part_size)?),
+        WriteMethod::Parts(PartPlan::for_size_above(facts.least_part, facts.size, facts.part_size)?),
         "large: in parts side by side",
     )
 }
@@ -135,6 +137,7 @@ mod tests {
             to_folder: false,
             from_folder: false,
             part_size: 16 * MIB,
+            least_part: 5 * MIB,
             whole_up_to: 64 * MIB,
             multipart: true,
         }

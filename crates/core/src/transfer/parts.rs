@@ -53,21 +53,32 @@ impl PartPlan {
     /// The plan for an object of `size` bytes, with parts of `wanted` bytes or as much more as its size needs,
     /// rounded up to whole MiB.
     pub fn for_size(size: u64, wanted: u64) -> Result<Self, PlanError> {
+        Self::for_size_above(MIN_PART_SIZE, size, wanted)
+    }
+
+    /// The same for a store whose smallest part is of `least` bytes; no server has less than S3, but a test's store may.
+    pub fn for_size_above(least: u64, size: u64, wanted: u64) -> Result<Self, PlanError> {
         if size > MAX_OBJECT_SIZE {
             return Err(PlanError::TooLarge(size));
         }
-        let needed = size.div_ceil(u64::from(MAX_PARTS)).div_ceil(1 << 20) << 20;
-        Ok(Self::new(size, wanted.max(needed).clamp(MIN_PART_SIZE, MAX_PART_SIZE)))
+        let unit = least.clamp(1, 1 << 20);
+        let needed = size.div_ceil(u64::from(MAX_PARTS)).div_ceil(unit) * unit;
+        Ok(Self::new(size, wanted.max(needed).clamp(least.min(MAX_PART_SIZE), MAX_PART_SIZE)))
     }
 
     /// The plan that gives a copy the same ETag as its source: the source's own boundaries, if `parts` equal
     /// parts of `part_size` bytes (the last one smaller) make its size, and S3 would take them.
     pub fn like_source(size: u64, parts: u32, part_size: u64) -> Option<Self> {
+        Self::like_source_above(MIN_PART_SIZE, size, parts, part_size)
+    }
+
+    /// The same for a store whose smallest part is of `least` bytes.
+    pub fn like_source_above(least: u64, size: u64, parts: u32, part_size: u64) -> Option<Self> {
         if part_size == 0 || parts == 0 || parts > MAX_PARTS || part_size > MAX_PART_SIZE {
             return None;
         }
         let plan = Self::new(size, part_size);
-        let regular = plan.count() == parts && (parts == 1 || part_size >= MIN_PART_SIZE);
+        let regular = plan.count() == parts && (parts == 1 || part_size >= least);
         regular.then_some(plan)
     }
 
@@ -119,6 +130,15 @@ mod tests {
         assert!(PartPlan::like_source(3 * MIB, 3, MIB).is_none(), "parts below 5 MiB are refused by S3");
         assert!(PartPlan::like_source(MIB, 1, MIB).is_some());
         assert!(PartPlan::like_source(MIB, 0, MIB).is_none());
+    }
+
+    #[test]
+    fn a_store_of_smaller_parts_gets_smaller_parts() {
+        let plan = PartPlan::for_size_above(16, 100, 32).unwrap();
+        assert_eq!((plan.part_size, plan.count()), (32, 4));
+        assert_eq!(PartPlan::for_size_above(16, 100, 3).unwrap().part_size, 16);
+        assert!(PartPlan::like_source_above(16, 100, 4, 32).is_some());
+        assert!(PartPlan::like_source_above(33, 100, 4, 32).is_none());
     }
 
     proptest! {

@@ -29,6 +29,8 @@ struct Inner {
     dead: Vec<(String, String)>,
     acknowledged: Vec<String>,
     fail_bodies: Vec<String>,
+    /// Where chance stands, when messages come in any order.
+    shuffled: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,43 @@ impl FakeQueue {
         self.changed.notify_waiters();
     }
 
+    /// Delivers one held message once more, by its number from 1 in the order of arrival. `false`: nobody holds it.
+    pub fn redeliver_one(&self, number: u64) -> bool {
+        let now = Instant::now();
+        let mut inner = self.inner();
+        let held = inner.messages.iter_mut().find(|message| message.number == number && message.is_held(now));
+        let Some(message) = held else { return false };
+        message.visible_at = now;
+        drop(inner);
+        self.changed.notify_waiters();
+        true
+    }
+
+    /// From now on messages come in any order, chosen by the seed, as SQS gives them; before that in the order of arrival.
+    pub fn shuffle(&self, seed: u64) {
+        self.inner().shuffled = Some(seed);
+    }
+
+    /// Whether the receipt is current: it was not acknowledged, has not expired, and nobody else has the message since.
+    pub fn holds(&self, receipt: &Receipt) -> bool {
+        self.inner().position(receipt).is_some()
+    }
+
+    /// How many messages are neither acknowledged nor dead.
+    pub fn len(&self) -> usize {
+        self.inner().messages.len()
+    }
+
+    /// Whether every message was acknowledged or is dead.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of the message that was added last, from 1; 0 before the first.
+    pub fn last_number(&self) -> u64 {
+        self.inner().next
+    }
+
     /// Lets the next `send` fail for the messages of this body, once.
     pub fn refuse_once(&self, body: &str) {
         self.inner().fail_bodies.push(body.to_owned());
@@ -118,6 +157,7 @@ impl FakeQueue {
     fn take(&self, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Option<Instant>> {
         let now = Instant::now();
         let mut inner = self.inner();
+        inner.mix();
         let visible = inner.messages.iter_mut().filter(|message| message.visible_at <= now);
         let deliveries: Vec<_> = visible
             .take(max)
@@ -141,6 +181,19 @@ impl FakeQueue {
 }
 
 impl Inner {
+    /// Puts the messages in another order, where any will do.
+    fn mix(&mut self) {
+        let Some(state) = &mut self.shuffled else { return };
+        for index in (1..self.messages.len()).rev() {
+            // Steele and others, "Fast Splittable Pseudorandom Number Generators" (2014): SplitMix64's increment and mix.
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut word = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let other = usize::try_from((word >> 33) % (index as u64 + 1)).unwrap_or(0);
+            self.messages.swap(index, other);
+        }
+    }
+
     fn position(&self, receipt: &Receipt) -> Option<usize> {
         let now = Instant::now();
         self.messages.iter().position(|message| message.receipt() == *receipt && message.is_held(now))
@@ -187,6 +240,7 @@ impl JobQueue for FakeQueue {
                 return Ok(Vec::new());
             }
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = sleep_until(wake) => {}
             }

@@ -152,6 +152,17 @@ async fn send_parts(
         }
         // One wait for a permit at a time: a huge object queues beside small ones, not in front of them.
         tokio::select! {
+            biased;
+            Some(joined) = tasks.join_next() => match joined {
+                Ok(Ok(proof)) => {
+                    proofs.insert(proof.number, proof);
+                }
+                Ok(Err(error)) => { stopped.get_or_insert(error); }
+                Err(error) => {
+                    let message = format!("the task of a part ended badly: {error}");
+                    stopped.get_or_insert(Stopped::failed(FailureClass::Transient, message));
+                }
+            },
             slot = shared.permits.slot(), if next.is_some() && tasks.len() < way.at_once() => {
                 let Some(part) = next else { continue };
                 next = parts.next();
@@ -166,16 +177,6 @@ async fn send_parts(
                     Ok(proof)
                 });
             }
-            Some(joined) = tasks.join_next() => match joined {
-                Ok(Ok(proof)) => {
-                    proofs.insert(proof.number, proof);
-                }
-                Ok(Err(error)) => { stopped.get_or_insert(error); }
-                Err(error) => {
-                    let message = format!("the task of a part ended badly: {error}");
-                    stopped.get_or_insert(Stopped::failed(FailureClass::Transient, message));
-                }
-            },
             else => break,
         }
     }
