@@ -43,7 +43,7 @@ def test_dashboard_and_alarms_use_documented_metrics_only(deployment):
         known = {"Longbow": DOCUMENTED, "longbow/machine": MACHINE}.get(space)
         assert known is None and space in AWS or name in known, (space, name)
     # A metric that the alarms rest on was never renamed by itself.
-    assert {"ObjectsFailed", "RunFailed", "WorkersAlive"} <= {name for space, name in watched if space == "Longbow"}
+    assert {"ObjectsFailed", "Errors", "RunFailed", "WorkersAlive"} <= {name for space, name in watched if space == "Longbow"}
     assert MACHINE == {name for space, name in shown if space == "longbow/machine"}
 
 

@@ -251,6 +251,32 @@ def test_one_dead_letter_is_told(plan):
     assert alarm.messages() == [1]
 
 
+@pytest.mark.parametrize(("name", "metric"), [("failures", "ObjectsFailed"), ("errors", "Errors"), ("jobsender", "RunFailed")])
+def test_whatever_fails_is_told_once_until_it_is_well_again(plan, name, metric):
+    alarm = watched(plan, name)
+    alarm.look({metric: None}, 0)
+    alarm.look({metric: 0}, 1)
+    assert alarm.messages() == [], "a fleet that rests or does its work is no news"
+    alarm.look({metric: 1}, 2)
+    alarm.look({metric: 250}, 3)
+    assert alarm.messages() == [2]
+    # No worker lives any more: what failed is over.
+    alarm.look({metric: None}, 4)
+    assert alarm.state == "OK"
+    alarm.look({metric: 3}, 5)
+    assert alarm.messages() == [2, 5]
+
+
+def test_a_job_that_grows_old_is_told_and_one_late_look_is_not(plan):
+    alarm = watched(plan, "oldest_job")
+    limit = WATCHING["oldest_job_minutes"] * 60
+    for at, age in enumerate((limit, limit + 1, limit + 1, 0, None, limit + 1, limit + 1)):
+        alarm.look({"ApproximateAgeOfOldestMessage": age}, at)
+    assert alarm.messages() == [], "never for three periods on end"
+    alarm.look({"ApproximateAgeOfOldestMessage": limit + 1}, 7)
+    assert alarm.messages() == [7]
+
+
 @pytest.mark.no_terraform
 def test_metric_math():
     found = {"a": 2.0, "b": 0.0, "gone": None}

@@ -49,6 +49,22 @@ resource "aws_cloudwatch_metric_alarm" "failures" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
 }
 
+# Before anything is given up: a refused bucket or a queue that cannot be reached holds the backlog for hours without one failed object.
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${var.name}-errors"
+  alarm_description   = "The program logs errors, as of a wrong policy, or of a queue or table that cannot be reached: ERROR lines in its log groups."
+  namespace           = "Longbow"
+  metric_name         = "Errors"
+  dimensions          = { Fleet = var.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+}
+
 resource "aws_cloudwatch_metric_alarm" "jobsender" {
   alarm_name          = "${var.name}-jobsender-failed"
   alarm_description   = "A comparison did not come to its end: see the log group of the jobsender."
