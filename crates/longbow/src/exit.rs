@@ -32,6 +32,23 @@ pub(crate) enum Signal {
 }
 
 impl Exit {
+    /// How a run over objects ended. A listing that was not read to its end is a trouble, too.
+    ///
+    /// | stopped by a signal | refused for safety | objects failed or left over, or troubles | exit |
+    /// |---|---|---|---|
+    /// | yes | – | – | stopped |
+    /// | no | yes | – | refused |
+    /// | no | no | some | failed |
+    /// | no | no | none | done |
+    pub(crate) fn of_run(signal: Option<Signal>, refused: bool, unsettled: u64, troubles: &[String]) -> Self {
+        match signal {
+            Some(signal) => Self::Stopped(signal),
+            None if refused => Self::Refused,
+            None if unsettled > 0 || !troubles.is_empty() => Self::Failed,
+            None => Self::Done,
+        }
+    }
+
     /// The number that the shell sees.
     pub(crate) fn code(self) -> u8 {
         match self {
@@ -118,6 +135,22 @@ mod tests {
         ];
         for (exit, code) in table {
             assert_eq!(exit.code(), code);
+        }
+    }
+
+    #[test]
+    fn a_run_is_done_only_when_nothing_failed_and_nothing_is_left() {
+        let trouble = ["the source's listing was not read to its end".to_owned()];
+        let signal = Some(Signal::Terminate);
+        let table = [
+            (signal, true, 1, &trouble[..], Exit::Stopped(Signal::Terminate)),
+            (None, true, 1, &trouble[..], Exit::Refused),
+            (None, false, 1, &[][..], Exit::Failed),
+            (None, false, 0, &trouble[..], Exit::Failed),
+            (None, false, 0, &[][..], Exit::Done),
+        ];
+        for (signal, refused, unsettled, troubles, exit) in table {
+            assert_eq!(Exit::of_run(signal, refused, unsettled, troubles), exit);
         }
     }
 

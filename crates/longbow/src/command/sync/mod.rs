@@ -95,12 +95,7 @@ pub(crate) async fn run(args: &SyncArgs, around: &Surrounding) -> Result<Exit, C
     }
     let ledger = watch.ledger().clone();
     let unsettled = ledger.of(Fate::Failed).objects + ledger.of(Fate::Waiting).objects;
-    let exit = match shutdown.signal() {
-        Some(signal) => Exit::Stopped(signal),
-        None if refused => Exit::Refused,
-        None if unsettled > 0 || !end.troubles.is_empty() => Exit::Failed,
-        None => Exit::Done,
-    };
+    let exit = Exit::of_run(shutdown.signal(), refused, unsettled, &end.troubles);
     if let Exit::Stopped(signal) = exit {
         end.troubles.push(format!("Stopped by {signal}; the same command goes on where it stopped."));
     }
