@@ -9,6 +9,7 @@
 
 pub mod backoff;
 pub mod diff;
+mod excerpt;
 pub mod failure;
 pub mod heartbeat;
 pub mod job;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::legacy::Predecessor;
 use super::{CopyJob, HubJob, LegacyJob, ObjectEvent, eventbridge, legacy, notification, sns};
+use crate::excerpt::excerpt;
 use crate::routes::RouteName;
 
 /// The newest version that this program writes, and the only one it reads.
@@ -21,6 +22,9 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The largest message that is looked at: what SQS carries at most since August 2025 (SQS Developer Guide, "Amazon
 /// SQS message quotas": 1,048,576 bytes).
 pub const MAX_RECEIVED_BYTES: usize = 1024 * 1024;
+
+/// The most characters of a reason that may repeat what a message says.
+const MAX_WHY: usize = 400;
 
 /// Which route a job was made for, and between which buckets that route went then.
 ///
@@ -136,7 +140,7 @@ fn decode_own(body: &str) -> Result<RoutedJob, MessageError> {
         Ok(Envelope { longbow, .. }) => Err(MessageError::Version(longbow)),
         Err(error) => match serde_json::from_str::<VersionOnly>(body) {
             Ok(VersionOnly { longbow }) if longbow != VERSION => Err(MessageError::Version(longbow)),
-            _ => Err(MessageError::Malformed(error.to_string())),
+            _ => Err(unreadable(&error)),
         },
     }
 }
@@ -174,6 +178,11 @@ pub fn decode_message(body: &str) -> Result<Message, MessageError> {
 
 fn parse(text: &str) -> Result<Value, MessageError> {
     serde_json::from_str(text).map_err(|error| MessageError::Malformed(format!("no JSON: {error}")))
+}
+
+/// What serde says of a message repeats values of it, which may be of any length.
+fn unreadable(error: &serde_json::Error) -> MessageError {
+    MessageError::Malformed(excerpt(&error.to_string(), MAX_WHY))
 }
 
 fn interpret(text: &str, message: &Value) -> Result<Message, MessageError> {
@@ -240,6 +249,22 @@ mod tests {
         assert!(matches!(decode(r#"{"longbow":9}"#), Err(MessageError::Version(9))));
         assert!(matches!(decode(&"[".repeat(100_000)), Err(MessageError::Malformed(_))));
         assert!(matches!(decode(&"x".repeat(300_000)), Err(MessageError::TooLarge(300_000))));
+    }
+
+    /// The reason stands in a log line for each delivery: a message of 200 KiB made one of more than a megabyte.
+    #[test]
+    fn the_reason_is_short_however_long_the_message_is() {
+        let long = "\\u001b".repeat(30_000);
+        for body in [
+            format!("{{\"longbow\":1,\"copy\":\"{long}\"}}"),
+            format!("{{\"longbow\":1,\"route\":\"{long}\",\"copy\":{{}}}}"),
+            format!("{{\"longbow\":1,\"copy\":{{\"observed\":\"{long}\"}}}}"),
+        ] {
+            for error in [decode(&body).unwrap_err(), decode_message(&body).unwrap_err()] {
+                let text = error.to_string();
+                assert!(text.len() < 2_000 && !text.contains('\u{1b}'), "{text}");
+            }
+        }
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::{EventKind, MessageError, ObjectEvent, Sequencer};
+use crate::excerpt::excerpt;
 use crate::json::{JsonFault, Node};
 use crate::object::{ETag, ObjectKey, Timestamp, VersionId, decode_percent};
 
@@ -132,7 +133,7 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     Some(Timestamp(time.as_millisecond()))
 }
 
-/// A foreign text for an error: short, and harmless to a terminal.
+/// A foreign text for an error.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().take(60).map(|c| if c.is_control() { '?' } else { c }).collect()
+    excerpt(text, 60)
 }

@@ -3,6 +3,8 @@
 //! Apart from [`super::keys`], which knows what the keys mean. Not done: interpolation and values over several lines,
 //! which no key of Longbow has; both are faults.
 
+use std::collections::HashSet;
+
 /// One key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IniEntry {
@@ -29,7 +31,7 @@ pub struct IniFault {
 /// Reads the file; reports every fault. A byte order mark is skipped; lines that begin with `#` or `;` are comments.
 pub fn read_ini(text: &str) -> Result<Vec<IniEntry>, Vec<IniFault>> {
     let (mut entries, mut faults) = (Vec::<IniEntry>::new(), Vec::new());
-    let mut section: Option<String> = None;
+    let (mut section, mut given) = (None::<String>, HashSet::new());
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, raw) in text.lines().enumerate() {
         let line = index + 1;
@@ -60,7 +62,7 @@ pub fn read_ini(text: &str) -> Result<Vec<IniEntry>, Vec<IniFault>> {
         let (key, value) = (plain[..at].trim().to_ascii_lowercase(), plain[at + 1..].trim().to_owned());
         if key.is_empty() {
             fault("has no key before the sign");
-        } else if entries.iter().any(|e| e.section == *section && e.key == key) {
+        } else if !given.insert((section.clone(), key.clone())) {
             fault("gives a key of this section for the second time");
         } else {
             entries.push(IniEntry { section: section.clone(), key, value, line });

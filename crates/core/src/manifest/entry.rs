@@ -1,5 +1,6 @@
 //! What a line of a manifest gives: an object, or a fault with its place.
 
+use crate::excerpt::excerpt;
 use crate::object::{ETag, ObjectKey, VersionId};
 
 /// The most of a faulty line that is shown.
@@ -42,17 +43,10 @@ impl std::fmt::Display for Excerpt<'_> {
 
 impl LineFault {
     pub(super) fn new(line: u64, what: impl Into<String>, record: &[u8]) -> Self {
-        let head = &record[..record.len().min(4 * SHOWN)];
-        let mut text = String::new();
-        let all = String::from_utf8_lossy(head);
-        for (count, c) in all.chars().enumerate() {
-            if count == SHOWN {
-                text.push('…');
-                break;
-            }
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        Self { line, what: what.into(), text }
+        let head = &record[..record.len().min(4 * SHOWN + 4)];
+        // What is wrong may repeat a part of the record, too.
+        let what: String = what.into();
+        Self { line, what: excerpt(&what, 3 * SHOWN), text: excerpt(&String::from_utf8_lossy(head), SHOWN) }
     }
 }
 
@@ -65,6 +59,8 @@ mod tests {
         let fault = LineFault::new(7, "is wrong", b"a\x1b[2J,\xff");
         assert_eq!(fault.to_string(), "line 7: is wrong: a\\u{1b}[2J,\u{fffd}");
         assert!(LineFault::new(7, "is wrong", &vec![b'x'; 100_000]).to_string().len() < 200);
+        let bucket = format!("names the bucket {:?}", "\u{1b}".repeat(60_000));
+        assert!(LineFault::new(7, bucket, b"").to_string().len() < 500);
         assert_eq!(LineFault::new(1, "is wrong", b"").to_string(), "line 1: is wrong");
     }
 }

@@ -67,10 +67,17 @@ pub(super) fn from_json(
     let value: Value = read_strict(line).map_err(|fault| fault.to_string())?;
     let Some(fields) = value.as_object() else { return Err("is no JSON object with a `key`".to_owned()) };
     let mut found = Found::default();
+    let mut given = Vec::new();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let node = Node { value, path: format!("$.{name}") };
+        let column = Column::of_name(name);
+        // `key` and `Key`, or `key` and `path`: one of them would be passed over.
+        if column != Column::Other && given.contains(&column) {
+            return Err(format!("$.{name}: says for the second time what the line is about; keep one of both"));
+        }
+        given.push(column);
         let text = || node.text().map_err(|fault| fault.to_string());
-        match Column::of_name(name) {
+        match column {
             Column::Bucket => found.bucket = some(text()?),
             Column::Key => found.key = decode(text()?)?,
             Column::VersionId => found.version = some(text()?),
