@@ -71,6 +71,11 @@ fn crates_import_only_what_the_design_allows() {
             ][..],
         ),
         ("acceptance", &[][..]),
+        // docs/decisions/0021: without the SDK, so that it is built fast.
+        (
+            "simulation",
+            &["longbow-core", "longbow-jobsender", "longbow-testkit", "longbow-worker"][..],
+        ),
     ]);
     let found = dependencies();
     assert_eq!(

@@ -112,9 +112,21 @@ impl FakeQueue {
         self.inner().shuffled = Some(seed);
     }
 
-    /// Whether the receipt is current: it was not acknowledged, has not expired, and nobody else has the message since.
-    pub fn holds(&self, receipt: &Receipt) -> bool {
-        self.inner().position(receipt).is_some()
+    /// Removes the delivery; `false`: the receipt is not current.
+    pub fn acknowledge_now(&self, receipt: &Receipt) -> bool {
+        let mut inner = self.inner();
+        let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) else { return false };
+        inner.acknowledged.push(message.body);
+        true
+    }
+
+    /// Puts the delivery among the dead letters, and tells its body; `None`: the receipt is not current.
+    pub fn put_aside_now(&self, receipt: &Receipt, reason: &str) -> Option<String> {
+        let mut inner = self.inner();
+        let message = inner.position(receipt).and_then(|at| inner.messages.remove(at))?;
+        let body = message.body.clone();
+        inner.dead.push((message.body, reason.to_owned()));
+        Some(body)
     }
 
     /// How many messages are neither acknowledged nor dead.
@@ -270,19 +282,13 @@ impl JobQueue for FakeQueue {
 
     async fn acknowledge(&self, receipt: &Receipt) -> Result<(), BackendError> {
         tokio::task::yield_now().await;
-        let mut inner = self.inner();
-        if let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) {
-            inner.acknowledged.push(message.body);
-        }
+        self.acknowledge_now(receipt);
         Ok(())
     }
 
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError> {
         tokio::task::yield_now().await;
-        let mut inner = self.inner();
-        if let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) {
-            inner.dead.push((message.body, reason.to_owned()));
-        }
+        self.put_aside_now(receipt, reason);
         Ok(())
     }
 

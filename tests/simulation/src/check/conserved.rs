@@ -1,0 +1,58 @@
+//! I2: when everything is at rest, the destination is what the source is.
+//!
+//! Looked at twice. Before the jobsender's last run, of the keys whose last change was told by an event that came, which
+//! nobody meddled with and which were not given up: what was asked for is done. After it, of all keys, without exception:
+//! the comparison finds what was lost.
+
+use std::collections::BTreeSet;
+
+use super::story::{KeyStory, Story};
+use super::{Breaches, Checker};
+use crate::journal::{About, Asks, Entry, Key, Stands, What};
+
+#[derive(Default)]
+pub(super) struct Conserved {
+    told: BTreeSet<(Key, u32)>,
+    aside: BTreeSet<Key>,
+}
+
+fn differs(of: &KeyStory, propagate: bool) -> Option<String> {
+    match of.source() {
+        (0, _) => None,
+        (serial, Some(bytes)) => {
+            let shown = of.shown.map(|(bytes, _)| bytes);
+            (shown != Some(bytes)).then(|| format!("the source has v{serial}, the destination v{}", of.shown_version()))
+        }
+        (serial, None) => (propagate && of.shown.is_some())
+            .then(|| format!("the source has nothing (v{serial}), the destination v{}", of.shown_version())),
+    }
+}
+
+impl Checker for Conserved {
+    fn read(&mut self, story: &Story, entry: &Entry, breaches: &mut Breaches) {
+        match &entry.what {
+            What::Sent(_, About { key, kind: Asks::Created | Asks::Removed, serial }) => {
+                self.told.insert((*key, *serial));
+            }
+            What::PutAside(..) => {
+                self.aside.extend(story.keys().filter(|(_, of)| failed(of)).map(|(key, _)| key));
+            }
+            What::Settled(last) => {
+                for (key, of) in story.keys() {
+                    let asked = self.told.contains(&(key, of.source().0));
+                    if !last && (!asked || of.meddled || failed(of) || self.aside.contains(&key)) {
+                        continue;
+                    }
+                    if let Some(text) = differs(of, story.rules.propagate) {
+                        breaches.add("I2", format!("{key}: {text}"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn failed(of: &KeyStory) -> bool {
+    of.record.is_some_and(|(stands, ..)| stands == Stands::Failed)
+}

@@ -1,0 +1,38 @@
+//! I14: nothing is written or removed at the source; every write at the destination has a condition; nothing is removed
+//! there but what was removed at the source, and only where that was asked for. I6: every read of a range is pinned.
+
+use super::story::{Story, is_ours};
+use super::{Breaches, Checker};
+use crate::journal::{Call, Detail, Entry, Place, What};
+
+pub(super) struct Permitted;
+
+impl Checker for Permitted {
+    fn read(&mut self, story: &Story, entry: &Entry, breaches: &mut Breaches) {
+        match entry.what {
+            What::Called(Place::Source, call, key, ..)
+                if call.is_write() || matches!(call, Call::CreateUpload | Call::PutPart | Call::Abort) =>
+            {
+                breaches.add("I14", format!("{call:?} of {key} at the source"));
+            }
+            What::Called(Place::Destination, call, key, Detail::Write { conditional: false }, _) => {
+                breaches.add("I14", format!("{call:?} of {key} without a condition"));
+            }
+            What::Called(Place::Source, Call::Get, key, Detail::Read { pinned: false, ranged: true }, _) => {
+                breaches.add("I6", format!("a range of {key} is read, whatever version it is of"));
+            }
+            What::Visible(key, None) if is_ours(entry) => {
+                let Some(of) = story.key(key) else { return };
+                if !story.rules.propagate {
+                    breaches.add("I14", format!("{key} is removed, and nobody asked for it"));
+                }
+                let removed = of.before.map_or(0, |(bytes, _)| of.newest(bytes));
+                let later = of.versions.iter().any(|(serial, bytes)| bytes.is_none() && *serial > removed);
+                if !later {
+                    breaches.add("I14", format!("{key} v{removed} is removed, and the source has had it since"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
