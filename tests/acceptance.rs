@@ -1,6 +1,7 @@
 //! The acceptance tests in Rust: one binary, a module a subject.
 
 mod architecture;
+mod crash;
 mod damage;
 mod differing;
 mod documents;

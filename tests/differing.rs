@@ -221,3 +221,56 @@ async fn an_object_that_cannot_serve_leaves_the_trial_to_the_next() {
     assert_eq!((summary.copied, summary.failed), (4, 1));
     assert_eq!(said(&world, "ignores the conditions"), 1);
 }
+
+/// ministack refuses a right CRC-64/NVME of the whole: it keeps digests of digests.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_a_right_checksum_gets_the_object_without_it() {
+    let mut world = World::new();
+    world.options.max_objects = 1;
+    for n in 0..2 {
+        world.put_parts(&format!("large{n}"), &noise(6 * MIB, n), 5 * MIB).await;
+        world.ask_for(&format!("large{n}")).await;
+    }
+    let faults = Faults::new();
+    faults.add(Rule::new("complete_upload", Fault::Error(StoreErrorKind::Corrupt)).nth(1));
+    let summary = run_under(&world, &faults).await;
+    assert_eq!((summary.copied, summary.failed), (2, 0));
+    assert!(world.observer.failed_attempts().is_empty(), "every part was proved by its MD5");
+    assert_eq!(faults.count("complete_upload"), 3, "what was learnt holds for the next object");
+    (0..2).for_each(|n| world.assert_equal(&format!("large{n}")));
+    let reports = world.observer.reports();
+    assert!(reports.iter().all(|r| r.proof == Some(Proof::ETag)), "{reports:?}");
+    assert_eq!(said(&world, "checksums"), 1, "{:?}", world.observer.notices());
+}
+
+/// ministack answers about the whole when it is asked for a part.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_does_not_know_part_numbers_is_cut_as_configured() {
+    let mut world = World::new();
+    world.options.whole_up_to = MIB as u64;
+    world.put_parts("k", &noise(13 * MIB, 5), 6 * MIB).await;
+    world.source.alter("k", |object| object.parts.clear());
+    world.ask_for("k").await;
+    world.s3.forget_journal();
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    world.assert_equal("k");
+    let report = world.observer.report("k").expect("a report");
+    // Other parts, another tag: what the source publishes of the whole proves it.
+    assert_eq!((report.parts, report.proof), (3, Some(Proof::Checksum)));
+    assert!(world.destination.object("k").expect("a copy").parts.starts_with(&[crate::world::PART]));
+}
+
+/// SeaweedFS answers 500 to every write that asks for encryption.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_500_to_encryption_fails_with_its_words_and_writes_nothing() {
+    let world = not_amazons(|_| {}).await;
+    let faults = Faults::new();
+    faults.add(Rule::new("put", Fault::Error(StoreErrorKind::Transient)));
+    let summary = run_under(&world, &faults).await;
+    assert_eq!((summary.copied, summary.failed), (0, 5));
+    assert!(world.destination.keys().is_empty() && world.queue.bodies().is_empty());
+    assert_eq!(world.queue.dead_letters().len(), 5, "none is lost");
+    let reports = world.observer.reports();
+    assert!(reports.iter().all(|r| r.reason.contains("put: Transient")), "{reports:?}");
+}

@@ -162,3 +162,18 @@ fn every_threat_says_what_stops_it_and_names_tests_that_exist() {
         assert!(!row.tests().is_empty() || row.text.contains("not yet"), "{} names no test", row.number);
     }
 }
+
+#[test]
+fn every_quirk_has_a_row_of_servers_and_a_test_that_exists_or_says_what_is_lost() {
+    let known = all_tests();
+    let quirks = rows("QUIRKS.md", "Q-");
+    assert!(quirks.len() >= 40, "only {} quirks", quirks.len());
+    assert_tests_exist(&quirks, &known);
+    for row in &quirks {
+        let cells = row.text.split(" | ").count();
+        assert_eq!(cells, 6, "{} has other cells", row.number);
+        assert!(!row.tests().is_empty() || row.text.contains("Not survived: "), "{} names no test", row.number);
+    }
+    let numbers: Vec<&str> = quirks.iter().map(|row| row.number.as_str()).collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
+}

@@ -7,10 +7,10 @@ use futures_util::StreamExt as _;
 use longbow_core::failure::{Feature, StoreErrorKind};
 use longbow_core::object::{Checksums, Encryption, KeyOrder, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
-    ByteRange, Clock as _, CompleteRequest, CreateRequest, GetRequest, HeadRequest, MultipartStore as _,
+    ByteRange, Clock as _, CompleteRequest, CreateRequest, GetRequest, HeadRequest, JobQueue as _, MultipartStore as _,
     ObjectStore as _, PartRequest, PutBody, PutRequest, ReadPin, WriteCondition,
 };
-use longbow_testkit::fake::{Call, Content, FakeS3, FakeStore, NewObject};
+use longbow_testkit::fake::{Call, Content, FakeQueue, FakeS3, FakeStore, NewObject};
 use longbow_testkit::generate;
 
 fn store() -> std::sync::Arc<FakeStore> {
@@ -218,6 +218,39 @@ async fn what_a_store_lacks_it_refuses_by_name() {
     store.configure(|settings| settings.lacks = vec![Feature::Multipart]);
     let error = store.create_upload(&key("k"), &CreateRequest::default()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unsupported(Feature::Multipart));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_received_too_often_is_put_aside_by_the_queue_itself() {
+    let queue = FakeQueue::redriving(2);
+    queue.push("s", " as it\nis ");
+    queue.push("t", "other");
+    for count in 1..=2 {
+        let held = queue.receive(1, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
+        assert_eq!((held[0].body.as_str(), held[0].receive_count), (" as it\nis ", count));
+        assert_eq!(queue.dead_letters(), [], "it is held, and may still be settled");
+        queue.change_visibility(&[held[0].receipt.clone()], Duration::ZERO).await.unwrap();
+    }
+    let next = queue.receive(1, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(next[0].body, "other");
+    assert_eq!(queue.dead_letters(), [(" as it\nis ".to_owned(), "received 2 times".to_owned())]);
+    let old = longbow_core::port::Receipt("1/2".into());
+    assert_eq!(queue.change_visibility(std::slice::from_ref(&old), Duration::ZERO).await.unwrap(), [old]);
+}
+
+/// SQS delivers at least once: a message that is held may come again, and only its last receipt counts then.
+#[tokio::test(start_paused = true)]
+async fn a_message_may_come_twice_at_any_time() {
+    let queue = FakeQueue::new();
+    queue.push("s", "body");
+    let first = queue.receive(1, Duration::ZERO, Duration::from_secs(60)).await.unwrap().remove(0);
+    queue.redeliver();
+    let second = queue.receive(1, Duration::ZERO, Duration::from_secs(60)).await.unwrap().remove(0);
+    assert_eq!((first.receive_count, second.receive_count), (1, 2));
+    queue.acknowledge(&first.receipt).await.unwrap();
+    assert_eq!(queue.bodies(), ["body"], "the old receipt removes nothing");
+    queue.acknowledge(&second.receipt).await.unwrap();
+    assert_eq!(queue.acknowledged(), ["body"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! A job queue in memory with the meaning of Amazon SQS standard queues, under tokio's time.
 //!
 //! A receipt is good until its visibility ends; after that it changes nothing, whether or not somebody else has
-//! received the message. Paused time works: a waiting `receive` is one sleep.
+//! received the message. Paused time works: a waiting `receive` is one sleep. What only a wire has is not here: batches of
+//! ten entries and 256 KiB, characters that XML lacks, the twelve hours of a reception. These are `longbow-aws`'s, and its
+//! tests' (docs/QUIRKS.md).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Debug, Default)]
 pub struct FakeQueue {
     replacing: bool,
+    /// Receptions after which a message goes to the dead letters by itself.
+    redrive: Option<u32>,
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -62,6 +66,12 @@ impl FakeQueue {
     /// An empty queue that keeps one waiting message a subject, the newest.
     pub fn replacing() -> Self {
         Self { replacing: true, ..Self::default() }
+    }
+
+    /// A queue with a redrive policy: a message that was received so often, and comes back once more, goes to the dead
+    /// letters instead (SQS Developer Guide, "Using dead-letter queues": `maxReceiveCount`).
+    pub fn redriving(max_receive_count: u32) -> Self {
+        Self { redrive: Some(max_receive_count), ..Self::default() }
     }
 
     /// The bodies of all messages that are neither acknowledged nor dead.
@@ -170,6 +180,9 @@ impl FakeQueue {
         let now = Instant::now();
         let mut inner = self.inner();
         inner.mix();
+        if let Some(most) = self.redrive {
+            inner.redrive(most, now);
+        }
         let visible = inner.messages.iter_mut().filter(|message| message.visible_at <= now);
         let deliveries: Vec<_> = visible
             .take(max)
@@ -204,6 +217,15 @@ impl Inner {
             let other = usize::try_from((word >> 33) % (index as u64 + 1)).unwrap_or(0);
             self.messages.swap(index, other);
         }
+    }
+
+    /// Puts aside what is visible and was received `most` times.
+    fn redrive(&mut self, most: u32, now: Instant) {
+        let spent = |m: &Message| m.receive_count >= most && !m.is_held(now);
+        let (spent, rest): (VecDeque<_>, VecDeque<_>) = self.messages.drain(..).partition(spent);
+        self.messages = rest;
+        let told = |m: Message| (m.body, format!("received {} times", m.receive_count));
+        self.dead.extend(spent.into_iter().map(told));
     }
 
     fn position(&self, receipt: &Receipt) -> Option<usize> {

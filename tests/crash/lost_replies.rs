@@ -1,0 +1,88 @@
+//! A death and a lost reply together: the call took effect, and who made it is told that it failed.
+//!
+//! Either the first run is killed behind its write and a reply of the second one is lost, or a reply behind the write is
+//! lost and the same run is killed later. The next run without faults brings the scenario to its end.
+
+use longbow_core::failure::StoreErrorKind;
+use longbow_testkit::fault::{CallRecord, Fault, Faults, Rule};
+
+use super::checks::{History, nothing_half_is_visible, undisturbed};
+use super::every_call::killed_in;
+use super::moments::Moment;
+use super::pairs::{finish, killed, tail_moments};
+use super::scenarios::{self, Scale, Scenario};
+
+/// The reply to this call of a journal is lost.
+fn lose(journal: &[CallRecord], call: &CallRecord) -> Rule {
+    let same = |c: &&CallRecord| (c.call, &c.port) == (call.call, &call.port) && c.number <= call.number;
+    let nth = u32::try_from(journal.iter().filter(same).count()).expect("few calls");
+    Rule::new(call.call, Fault::ErrorAfter(StoreErrorKind::Transient)).on(&call.port).nth(nth)
+}
+
+/// Killed behind the write, and then a reply is lost.
+async fn killed_then_lost(scenario: &Scenario) -> usize {
+    let known = undisturbed(scenario, Scale::Light).await;
+    let mut pairs = 0;
+    for first in tail_moments(scenario, &known) {
+        let (stage, _) = killed(scenario, &first).await;
+        let faults = Faults::new();
+        assert_eq!(stage.play(&faults).await, Some(Ok(())), "{}: {first}", scenario.name);
+        let second = faults.journal();
+        for call in &second {
+            let (stage, mut history) = killed(scenario, &first).await;
+            history.told += &format!(", then the reply to call {} ({}) is lost", call.number, call.call);
+            let faults = Faults::new();
+            faults.add(lose(&second, call));
+            // Where queue or state fail, the worker of one route ends; whoever started it starts it again.
+            assert!(stage.play(&faults).await.is_some(), "{}", history.told);
+            history.disturbed(&stage, scenario, &faults, call.call);
+            history.lost += 1;
+            finish(&stage, scenario, &known, &mut history).await;
+            pairs += 1;
+        }
+    }
+    pairs
+}
+
+/// A reply behind the write is lost, and the run is killed at any moment after it.
+async fn lost_then_killed(scenario: &Scenario) -> usize {
+    let known = undisturbed(scenario, Scale::Light).await;
+    let tail = &known.journal[known.journal.len() - scenario.tail.len()..];
+    let mut pairs = 0;
+    for call in tail {
+        let stage = (scenario.build)(Scale::Light).await;
+        let faults = Faults::new();
+        faults.add(lose(&known.journal, call));
+        assert!(stage.play(&faults).await.is_some(), "{}: nobody was killed", scenario.name);
+        let journal = faults.journal();
+        let later: Vec<_> = journal.into_iter().filter(|c| c.number > call.number).collect();
+        for then in Moment::around(&later) {
+            let stage = (scenario.build)(Scale::Light).await;
+            let mut history = History::new(scenario);
+            history.told += &format!("the reply to call {} ({}) is lost, then {then}", call.number, call.call);
+            let faults = then.plan();
+            faults.add(lose(&known.journal, call));
+            assert_eq!(stage.play(&faults).await, None, "{}: nobody was killed", history.told);
+            history.disturbed(&stage, scenario, &faults, &killed_in(&faults, &then));
+            history.lost += 1;
+            nothing_half_is_visible(&stage, &history).await;
+            finish(&stage, scenario, &known, &mut history).await;
+            pairs += 1;
+        }
+    }
+    pairs
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_and_a_lost_reply_together_are_recovered_from() {
+    let mut all = [0, 0];
+    for scenario in scenarios::all().iter().filter(|row| !row.tail.is_empty()) {
+        let pairs = [killed_then_lost(scenario).await, lost_then_killed(scenario).await];
+        println!("{:40} {:4} killed and lost, {:4} lost and killed", scenario.name, pairs[0], pairs[1]);
+        // At least the calls of the tail, each with what ends a run.
+        assert!(pairs.iter().all(|pairs| *pairs >= 4 * scenario.tail.len()), "{}: {pairs:?}", scenario.name);
+        all = [all[0] + pairs[0], all[1] + pairs[1]];
+    }
+    println!("{all:?} in all");
+    assert!(all[0] > 1500 && all[1] > 500, "{all:?}");
+}
