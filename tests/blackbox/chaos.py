@@ -40,6 +40,8 @@ class Exchange:
     answered: bool = False
     # Reply bytes to send at most.
     keep: int | None = None
+    # A fault did change something of this exchange: it was not merely chosen for it.
+    damaged: bool = False
 
     @property
     def part(self):
@@ -106,7 +108,10 @@ def parse(method, target, headers):
 
 @dataclass
 class Rule:
-    """Which exchanges a fault hits: all conditions must hold, after `skip` that did, `times` times at most."""
+    """Which exchanges a fault hits: all conditions must hold, after `skip` that did, `times` times at most.
+
+    In the place of a fault a function may stand: it is called with the exchange and gives the fault, or None.
+    """
 
     fault: object
     operation: str | None = None
@@ -118,22 +123,23 @@ class Rule:
     hits: int = 0
 
     def takes(self, exchange):
-        """Whether this one is hit; counts."""
+        """The fault that hits this one, or None; counts."""
         if self.operation and self.operation != exchange.operation:
-            return False
+            return None
         if self.key is not None and self.key != exchange.key:
-            return False
+            return None
         if self.part is not None and self.part != exchange.part:
-            return False
+            return None
         if self.where and not self.where(exchange):
-            return False
+            return None
         if self.skip > 0:
             self.skip -= 1
-            return False
+            return None
         if self.times is not None and self.hits >= self.times:
-            return False
-        self.hits += 1
-        return True
+            return None
+        fault = self.fault(exchange) if callable(self.fault) else self.fault
+        self.hits += fault is not None
+        return fault
 
 
 class _Channel:
@@ -240,7 +246,7 @@ class Proxy:
     def _arrived(self, exchange):
         with self._lock:
             self.log.append(exchange)
-            exchange.faults = [rule.fault for rule in self.rules if rule.takes(exchange)]
+            exchange.faults = [fault for rule in self.rules if (fault := rule.takes(exchange)) is not None]
 
     def _pace(self, count):
         rate = self._rate
@@ -352,12 +358,15 @@ class _Connection:
         refused = False
         for data in _read_body(self.reader, headers):
             self.proxy._pace(len(data))
+            came = data
             try:
                 for fault in exchange.faults:
                     data = fault.request_bytes(exchange.received, data)
             except Hangup as hangup:
+                exchange.damaged = True
                 server.sendall(hangup.last)
                 raise Hangup() from None
+            exchange.damaged |= data != came
             exchange.received += len(data)
             if not refused:
                 try:
@@ -384,6 +393,7 @@ class _Connection:
                     pass
                 self._made_up(exchange, changed)
                 return
+            exchange.damaged |= changed != (status, pairs)
             status, pairs = changed
         exchange.status = status
         chunked = not bodiless and "content-length" not in headers
@@ -394,10 +404,16 @@ class _Connection:
         self.client.sendall((text + "".join(f"{n}: {v}\r\n" for n, v in kept) + "\r\n").encode("latin-1"))
         channel = _Channel(self.proxy, self.client)
         for data in body:
-            for fault in exchange.faults:
-                data = fault.reply_bytes(exchange.sent, data, channel)
+            came = data
+            try:
+                for fault in exchange.faults:
+                    data = fault.reply_bytes(exchange.sent, data, channel)
+            except Hangup:
+                exchange.damaged = True
+                raise
             if exchange.keep is not None:
                 data = data[: max(0, exchange.keep - exchange.sent)]
+            exchange.damaged |= data != came
             self.client.sendall(b"%x\r\n%b\r\n" % (len(data), data) if chunked and data else data)
             exchange.sent += len(data)
         if chunked:

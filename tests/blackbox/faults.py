@@ -52,11 +52,11 @@ class Fault:
         return data
 
 
-def _flip(offset, data, at):
+def _flip(offset, data, at, mask):
     if not offset <= at < offset + len(data):
         return data
     changed = bytearray(data)
-    changed[at - offset] ^= 0x01
+    changed[at - offset] ^= mask
     return bytes(changed)
 
 
@@ -92,22 +92,24 @@ def error_in_200(code="InternalError", acted=False):
 
 @dataclass
 class FlipReply(Fault):
-    """One bit of byte `at` of the reply body."""
+    """Byte `at` of the reply body: one of its bits, or those of `mask`."""
 
     at: int
+    mask: int = 0x01
 
     def reply_bytes(self, offset, data, proxy):
-        return _flip(offset, data, self.at)
+        return _flip(offset, data, self.at, self.mask)
 
 
 @dataclass
 class FlipRequest(Fault):
-    """One bit of byte `at` of the request body, before the server sees it."""
+    """Byte `at` of the request body, before the server sees it: one of its bits, or those of `mask`."""
 
     at: int
+    mask: int = 0x01
 
     def request_bytes(self, offset, data):
-        return _flip(offset, data, self.at)
+        return _flip(offset, data, self.at, self.mask)
 
 
 @dataclass
@@ -190,6 +192,39 @@ class ReplaceHeader(Fault):
     def head(self, exchange, status, headers):
         headers = [(n, v) for n, v in headers if n.lower() != self.name.lower()]
         return status, headers if self.value is None else [*headers, (self.name, self.value)]
+
+
+@dataclass
+class TurnTag(Fault):
+    """The server has acted; in the `ETag` of its reply hex digit `at` is another one, `by` (1 to 15) further on."""
+
+    at: int
+    by: int = 1
+
+    def head(self, exchange, status, headers):
+        def turned(tag):
+            # The first character is a quote.
+            place = 1 + self.at
+            return f"{tag[:place]}{(int(tag[place], 16) + self.by) % 16:x}{tag[place + 1 :]}"
+
+        return status, [(n, turned(v) if n.lower() == "etag" else v) for n, v in headers]
+
+
+class Schedule:
+    """What befalls the successive passings of each (operation, key, part); to stand in a rule in the place of a fault."""
+
+    def __init__(self, planned, part_of=lambda exchange: exchange.part):
+        self._left = {passing: list(faults) for passing, faults in planned.items()}
+        self._part_of = part_of
+
+    def __call__(self, exchange):
+        left = self._left.get((exchange.operation, exchange.key, self._part_of(exchange)))
+        return left.pop(0) if left else None
+
+    @property
+    def left(self):
+        """What has befallen nobody yet, by passing."""
+        return {passing: faults for passing, faults in self._left.items() if faults}
 
 
 @dataclass
