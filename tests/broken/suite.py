@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,25 +78,45 @@ def build(root: Path, files: dict[str, bytes], catchers: set[Catcher], target: P
         calls.append(["build", *(word for name in programs for word in ("--bin", name))])
     folders = {str(root / folder / "Cargo.toml"): (name, root / folder) for name, folder in members(files).items()}
     binaries = {}
-    for call in calls:
-        command = [os.environ.get("CARGO", "cargo"), *call, "--release", "--workspace", "--locked"]
-        command.append("--message-format=json-render-diagnostics")
-        environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
-        done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise BuildFault(f"the broken workspace does not build: {' '.join(command)} in {root}")
-        for line in done.stdout.splitlines():
-            artifact = json.loads(line)
-            if artifact.get("reason") != "compiler-artifact" or not artifact.get("executable"):
-                continue
-            if artifact["manifest_path"] not in folders:
-                continue
-            package, folder = folders[artifact["manifest_path"]]
-            is_test = artifact["profile"]["test"]
-            if is_test == (call[0] == "test"):
-                name = target_of(artifact) if is_test else artifact["target"]["name"]
-                binaries[package, name] = Binary(Path(artifact["executable"]), folder)
+    with put_aside([target / "release" / name for name in programs], root.parent / "good"):
+        for call in calls:
+            for artifact in cargo(call, root, target):
+                if not artifact.get("executable") or artifact["manifest_path"] not in folders:
+                    continue
+                package, folder = folders[artifact["manifest_path"]]
+                executable = Path(artifact["executable"])
+                if call[0] == "test" and artifact["profile"]["test"]:
+                    binaries[package, target_of(artifact)] = Binary(executable, folder)
+                elif call[0] == "build":
+                    name = artifact["target"]["name"]
+                    binaries[package, name] = Binary(executable.rename(root.parent / name), folder)
     return Suite(binaries, time.monotonic() - began)
+
+
+def cargo(call: list[str], root: Path, target: Path) -> list[dict]:
+    """Runs cargo in the broken workspace. Gives the artifacts of which it tells."""
+    command = [os.environ.get("CARGO", "cargo"), *call, "--release", "--workspace", "--locked"]
+    command.append("--message-format=json-render-diagnostics")
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
+    done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise BuildFault(f"the broken workspace does not build: {' '.join(command)} in {root}")
+    messages = map(json.loads, done.stdout.splitlines())
+    return [message for message in messages if message.get("reason") == "compiler-artifact"]
+
+
+@contextmanager
+def put_aside(paths: list[Path], folder: Path):
+    """Keeps files elsewhere meanwhile: nobody shall take a broken program for the good one of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = [path for path in paths if path.exists()]
+    for path in kept:
+        path.rename(folder / path.name)
+    try:
+        yield
+    finally:
+        for path in kept:
+            (folder / path.name).rename(path)
 
 
 def execute(binary: Binary, arguments: list[str], breakage: str, seconds: float) -> Outcome:

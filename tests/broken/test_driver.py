@@ -151,8 +151,12 @@ def test_what_is_not_caught_is_told_as_such(product, tmp_path):
 def test_a_program_can_catch(product, tmp_path):
     seeker = '{ package = "longbow-core", program = "seeker", arguments = ["--seeds", "3"] }'
     new = "if BROKEN { 7 } else { if a > b { a } else { b } }"
+    good = product / "target" / "release" / "seeker"
+    good.parent.mkdir(parents=True, exist_ok=True)
+    good.write_text("the good program", encoding="utf-8")
     status, said = drive(product, tmp_path, breakage("seven", LARGER, new, seeker))
     assert status == 0, said
+    assert good.read_text(encoding="utf-8") == "the good program", "no broken program stays where a good one is looked for"
     assert "caught by core seeker --seeds 3" in said
     new = "if BROKEN { b } else { if a < b { a } else { b } }"
     status, said = drive(product, tmp_path, breakage("unseen", SMALLER, new, seeker))
