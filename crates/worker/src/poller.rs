@@ -246,12 +246,18 @@ impl<'a> Poller<'a> {
                     tracing::error!(%error, "the queue fails; asking again, more and more slowly");
                     self.node.observer.notice(&format!("the queue fails and is waited for: {error}"));
                 }
-                self.pause(QUEUE_BACKOFF.delay(self.failures, 1.0)).await;
+                self.pause(self.before_asking_again(&error)).await;
                 self.failures += 1;
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// One refusal may be a key that is just being exchanged; two in a row are nothing that seconds mend.
+    fn before_asking_again(&self, error: &BackendError) -> Duration {
+        let slow = self.node.options.slow_when_denied.filter(|_| error.is_refusal() && self.failures > 0);
+        slow.unwrap_or_else(|| QUEUE_BACKOFF.delay(self.failures, 1.0))
     }
 
     /// Tells that jobs were taken, and how old they are.

@@ -6,7 +6,7 @@ use longbow_core::failure::StoreErrorKind;
 use longbow_core::job::RecordState;
 use longbow_core::port::Counted;
 use longbow_testkit::fault::{Fault, Occurrence, Rule};
-use longbow_worker::RecordPolicy;
+use longbow_worker::{Drain, RecordPolicy};
 
 use crate::world::{World, created, removed};
 
@@ -129,6 +129,61 @@ async fn an_attempt_that_records_its_end_only_leaves_no_upload_behind() {
     world.run().await;
     assert!(world.destination.uploads().is_empty());
     world.assert_nothing_left();
+}
+
+/// The answer to a queue has a bound of its own, the visibility: after it the delivery is somebody else's.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_never_answers_an_answer_holds_nobody_longer_than_the_visibility() {
+    let answers = [
+        ("acknowledge", Fault::Stall),
+        ("acknowledge", Fault::StallAfter),
+        ("change_visibility", Fault::Stall),
+    ];
+    for (call, fault) in answers {
+        let mut world = World::new();
+        // One at a time: the second waits for the first's answer.
+        world.options.max_objects = 1;
+        for key in ["a", "b"] {
+            world.source.put_bytes(key, b"x");
+            world.send(&created(&world, key, "01"));
+        }
+        if call == "change_visibility" {
+            let broken = Fault::Error(StoreErrorKind::Transient);
+            world.faults.add(Rule::new("put", broken).on("destination").nth(1));
+        }
+        world.faults.add(Rule::new(call, fault.clone()).nth(1));
+        let (began, visibility) = (tokio::time::Instant::now(), world.options.visibility);
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (2, 0), "{call} {fault:?}");
+        let took = began.elapsed();
+        assert!(took >= visibility, "{call} {fault:?}: it was waited for, {took:?}");
+        assert!(took < visibility * 3, "{call} {fault:?}: but not for ever, {took:?}");
+        assert_eq!(world.observer.counted(Counted::QueueFailed(call)), 1, "{call} {fault:?}");
+        world.assert_nothing_left();
+    }
+}
+
+/// One refusal may be a key that was just exchanged; the second in a row is a wrong policy, and nobody is asked each second for that.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_refuses_is_asked_slowly_and_one_that_refuses_at_first_ends_the_worker() {
+    let refused = || Fault::Error(StoreErrorKind::Denied);
+    let world = World::new();
+    world.source.put_bytes("k", b"x");
+    world.send(&created(&world, "k", "01"));
+    for look in 2..=6 {
+        world.faults.add(Rule::new("receive", refused()).nth(look));
+    }
+    let began = tokio::time::Instant::now();
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    let slow = world.options.slow_when_denied.expect("a pause");
+    assert!(began.elapsed() > slow * 4, "one second, then four times a minute: {:?}", began.elapsed());
+    world.assert_nothing_left();
+
+    let world = World::new();
+    world.faults.add(Rule::new("receive", refused()).nth(1));
+    let error = world.worker().serve(&Drain::new()).await.expect_err("the worker ends");
+    assert!(error.is_refusal(), "{error:?}");
 }
 
 /// LBB-05, LBB-53: what one failing call did to a loop was never seen; here the queue is waited for, and it is said.
