@@ -72,10 +72,7 @@ fn crates_import_only_what_the_design_allows() {
         ),
         ("acceptance", &[][..]),
         // docs/decisions/0021: without the SDK, so that it is built fast.
-        (
-            "simulation",
-            &["longbow-core", "longbow-jobsender", "longbow-testkit", "longbow-worker"][..],
-        ),
+        ("simulation", &["longbow-core", "longbow-jobsender", "longbow-testkit", "longbow-worker"][..]),
     ]);
     let found = dependencies();
     assert_eq!(

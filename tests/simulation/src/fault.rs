@@ -84,40 +84,107 @@ impl Fault {
 /// The faults that a call may meet by chance.
 pub(crate) fn of_call(call: Call, place: Place) -> &'static [Fault] {
     use Fault::{
-        BrokenRead, CrashAfter, CrashBefore, CutRead, FlippedRead, FlippedWrite, Late, LockLost, LostHeartbeat,
-        LostReply, LyingTag, OverwrittenMidRead, PartialBatch, QueueDown, Redelivered, RemovedMidRead, ServerError,
-        Slow, StallAfter, StallBefore, StateDown, StrangerMidWrite, Throttled, UploadAborted,
+        BrokenRead, CrashAfter, CrashBefore, CutRead, FlippedRead, FlippedWrite, Late, LockLost,
+        LostHeartbeat, LostReply, LyingTag, OverwrittenMidRead, PartialBatch, QueueDown, Redelivered,
+        RemovedMidRead, ServerError, Slow, StallAfter, StallBefore, StateDown, StrangerMidWrite, Throttled,
+        UploadAborted,
     };
     const READ: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LyingTag,
-        OverwrittenMidRead, RemovedMidRead,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LyingTag,
+        OverwrittenMidRead,
+        RemovedMidRead,
     ];
     const GET: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LyingTag,
-        OverwrittenMidRead, RemovedMidRead, FlippedRead, CutRead, BrokenRead,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LyingTag,
+        OverwrittenMidRead,
+        RemovedMidRead,
+        FlippedRead,
+        CutRead,
+        BrokenRead,
     ];
     const LOOK: &[Fault] = &[CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError];
     const WRITE: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LostReply, Late, LyingTag,
-        FlippedWrite, StrangerMidWrite,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LostReply,
+        Late,
+        LyingTag,
+        FlippedWrite,
+        StrangerMidWrite,
     ];
     const PART: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LostReply, Late, LyingTag,
-        FlippedWrite, UploadAborted,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LostReply,
+        Late,
+        LyingTag,
+        FlippedWrite,
+        UploadAborted,
     ];
     const END: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LostReply, Late, LyingTag,
-        StrangerMidWrite, UploadAborted,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LostReply,
+        Late,
+        LyingTag,
+        StrangerMidWrite,
+        UploadAborted,
     ];
     const OTHER: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, Throttled, ServerError, LostReply, Late,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        Throttled,
+        ServerError,
+        LostReply,
+        Late,
         StrangerMidWrite,
     ];
     const STATE: &[Fault] =
         &[CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, ServerError, LostReply, Late, StateDown];
     const KNOWN: &[Fault] = &[CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, ServerError, StateDown];
     const QUEUE: &[Fault] = &[
-        CrashBefore, CrashAfter, StallBefore, StallAfter, Slow, ServerError, LostReply, Late, Redelivered, QueueDown,
+        CrashBefore,
+        CrashAfter,
+        StallBefore,
+        StallAfter,
+        Slow,
+        ServerError,
+        LostReply,
+        Late,
+        Redelivered,
+        QueueDown,
     ];
     const EXTEND: &[Fault] =
         &[CrashBefore, CrashAfter, StallBefore, StallAfter, ServerError, LostReply, LostHeartbeat, QueueDown];

@@ -291,7 +291,9 @@ impl fmt::Display for Entry {
             What::Gone(key, serial) => write!(f, "SOURCE {key} gone (v{serial})"),
             What::Stranger(key, Some(bytes)) => write!(f, "STRANGER writes {key} ({bytes})"),
             What::Stranger(key, None) => write!(f, "STRANGER removes {key}"),
-            What::Visible(key, Some((bytes, mark))) => write!(f, "DESTINATION {key} = {bytes}, marked v{mark}"),
+            What::Visible(key, Some((bytes, mark))) => {
+                write!(f, "DESTINATION {key} = {bytes}, marked v{mark}")
+            }
             What::Visible(key, None) => write!(f, "DESTINATION {key} = nothing"),
             What::UploadBegun(key, upload) => write!(f, "upload {upload} of {key}"),
             What::StrangersUpload(upload) => write!(f, "upload {upload} of somebody else"),

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod journal;
 mod life;
 mod machine;
+pub mod many;
 mod nature;
 pub mod plan;
 mod port;
@@ -107,9 +108,5 @@ pub fn replay(plan: Plan) -> (Verdict, Vec<Entry>) {
 
 /// What the checkers have to know of a plan.
 pub fn rules(plan: &Plan) -> Rules {
-    Rules {
-        propagate: plan.propagate,
-        tells: !plan.kms && plan.checksums,
-        traces: !plan.ends_only,
-    }
+    Rules { propagate: plan.propagate, tells: !plan.kms && plan.checksums, traces: !plan.ends_only }
 }

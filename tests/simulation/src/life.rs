@@ -107,7 +107,8 @@ impl Life {
     async fn stand_still(&self, fault: Fault) {
         if self.still_until.load(Ordering::Relaxed) <= self.world.now() {
             let time = self.world.dice(|dice| {
-                let (from, to) = dice.pick(&[(500, 5_000), (20_000, 40_000), (30_000, 100_000)], (500, 5_000));
+                let (from, to) =
+                    dice.pick(&[(500, 5_000), (20_000, 40_000), (30_000, 100_000)], (500, 5_000));
                 dice.between(from, to)
             });
             *self.frozen.lock().unwrap_or_else(PoisonError::into_inner) = self.world.s3.clock().elapsed();

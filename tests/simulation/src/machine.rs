@@ -19,8 +19,8 @@ use longbow_jobsender::cluster::{
 };
 use longbow_jobsender::{Jobsender, JobsenderOptions};
 use longbow_worker::{
-    DigestOptions, Drain, FleetPorts, RecordPolicy, RouteOptions, RoutePorts, Stopping, Worker, WorkerOptions,
-    WorkerPorts,
+    DigestOptions, Drain, FleetPorts, RecordPolicy, RouteOptions, RoutePorts, Stopping, Worker,
+    WorkerOptions, WorkerPorts,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,11 @@ fn fixed() -> &'static Fixed {
             sweep_uploads: None,
             ..WorkerOptions::fleet()
         };
-        Fixed { route: Route { source: location("source"), destination: location("destination") }, name, options }
+        Fixed {
+            route: Route { source: location("source"), destination: location("destination") },
+            name,
+            options,
+        }
     })
 }
 
@@ -160,7 +164,8 @@ fn worker(world: &Arc<World>, life: &Arc<Life>) -> Worker {
     let of_route = HashMap::from([(fixed().name.clone(), route)]);
     let shared = FleetPorts { queue, clock, observer };
     // Table and ports are made for each other.
-    Worker::for_routes(shared, table(world), of_route, options(world)).unwrap_or_else(|fault| panic!("{fault}"))
+    Worker::for_routes(shared, table(world), of_route, options(world))
+        .unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// A worker's machine: starts it, and starts it again when it has ended or died.

@@ -53,7 +53,8 @@ impl World {
         let seed = self.dice(Dice::word);
         let serial = self.next_serial(key);
         let inner = self.inner();
-        let was_empty = inner.versions[usize::from(key.0)].iter().any(|v| v.etag.is_some() && v.body.is_empty());
+        let was_empty =
+            inner.versions[usize::from(key.0)].iter().any(|v| v.etag.is_some() && v.body.is_empty());
         drop(inner);
         // Bytes that come back after others have been there are beyond what a condition on a tag can tell.
         let size = if shape.size == 0 && was_empty { 7 } else { shape.size };
@@ -92,7 +93,8 @@ impl World {
             let upload = bucket.create_upload(&name, new, false, now)?;
             let mut parts = Vec::new();
             for (number, bytes) in (1..).zip(body.chunks(part)) {
-                let written = bucket.put_part(&name, &upload, number, Arrived::at_hand(frames(bytes))?, now)?;
+                let written =
+                    bucket.put_part(&name, &upload, number, Arrived::at_hand(frames(bytes))?, now)?;
                 parts.extend(written.etag.map(|tag| (number, tag)));
             }
             bucket.complete_upload(&name, &upload, &Completion { parts, ..Completion::default() }, now)
@@ -101,7 +103,7 @@ impl World {
         let Ok(written) = written else { return };
         let bytes = digest(&body);
         let size = body.len();
-        let version = Version { serial, bytes, etag: written.etag.clone(), body };
+        let version = Version { serial, etag: written.etag.clone(), body };
         self.inner().versions[usize::from(key.0)].push(version);
         self.tell(What::Written(key, serial, bytes));
         if self.plan.events {
@@ -116,11 +118,12 @@ impl World {
         let name = ObjectKey::from(Self::name(key));
         let serial = self.next_serial(key);
         let Ok(marker) = self.source.change(|bucket, _| bucket.delete(&name, None)) else { return };
-        let version = Version { serial, bytes: digest(b""), etag: None, body: bytes::Bytes::new() };
+        let version = Version { serial, etag: None, body: bytes::Bytes::new() };
         self.inner().versions[usize::from(key.0)].push(version);
         self.tell(What::Gone(key, serial));
         if self.plan.events {
-            let name = if marker.is_some() { "ObjectRemoved:DeleteMarkerCreated" } else { "ObjectRemoved:Delete" };
+            let name =
+                if marker.is_some() { "ObjectRemoved:DeleteMarkerCreated" } else { "ObjectRemoved:Delete" };
             self.send_event(event(name, Self::name(key), serial, &versioned(marker.as_ref())));
         }
     }

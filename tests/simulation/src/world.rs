@@ -40,7 +40,6 @@ pub(crate) struct World {
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
     pub(crate) serial: u32,
-    pub(crate) bytes: Bytes,
     pub(crate) etag: Option<ETag>,
     pub(crate) body: bytes::Bytes,
 }

@@ -125,7 +125,9 @@ impl FakeQueue {
     /// Removes the delivery; `false`: the receipt is not current.
     pub fn acknowledge_now(&self, receipt: &Receipt) -> bool {
         let mut inner = self.inner();
-        let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) else { return false };
+        let Some(message) = inner.position(receipt).and_then(|at| inner.messages.remove(at)) else {
+            return false;
+        };
         inner.acknowledged.push(message.body);
         true
     }

@@ -21,7 +21,8 @@ fn differs(of: &KeyStory, propagate: bool) -> Option<String> {
         (0, _) => None,
         (serial, Some(bytes)) => {
             let shown = of.shown.map(|(bytes, _)| bytes);
-            (shown != Some(bytes)).then(|| format!("the source has v{serial}, the destination v{}", of.shown_version()))
+            (shown != Some(bytes))
+                .then(|| format!("the source has v{serial}, the destination v{}", of.shown_version()))
         }
         (serial, None) => (propagate && of.shown.is_some())
             .then(|| format!("the source has nothing (v{serial}), the destination v{}", of.shown_version())),

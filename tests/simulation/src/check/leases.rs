@@ -35,7 +35,8 @@ impl Checker for Leases {
                     *of == who && *held == key && *until > at
                 };
                 if !self.held.iter().any(holds) {
-                    breaches.add("I8", format!("{call:?} of {key} begins at {at} without a lease that holds"));
+                    breaches
+                        .add("I8", format!("{call:?} of {key} begins at {at} without a lease that holds"));
                 }
             }
             _ => {}

@@ -56,7 +56,10 @@ impl Breaches {
 
 /// Which invariants are checked, each in one line.
 pub const CHECKED: &[(&str, &str)] = &[
-    ("I1", "no message is removed or put aside without a proof or a recorded end; no record says more than is there"),
+    (
+        "I1",
+        "no message is removed or put aside without a proof or a recorded end; no record says more than is there",
+    ),
     ("I2", "at rest the destination is what the source is"),
     ("I3", "the destination never goes back to an older version"),
     ("I4", "each version that was ever visible is the whole of one source version, with its own metadata"),
@@ -66,7 +69,10 @@ pub const CHECKED: &[(&str, &str)] = &[
     ("I10", "what is no job is put aside as it is, and nothing else waits for it"),
     ("I11", "no upload of our own is left; those of others stay"),
     ("I12", "records are changed one by one and never go back"),
-    ("I14", "nothing is removed or written at the source; each write has a condition; only what was removed is removed"),
+    (
+        "I14",
+        "nothing is removed or written at the source; each write has a condition; only what was removed is removed",
+    ),
     ("I22", "everything comes to rest soon after the last fault"),
 ];
 

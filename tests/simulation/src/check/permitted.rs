@@ -29,7 +29,8 @@ impl Checker for Permitted {
                 let removed = of.before.map_or(0, |(bytes, _)| of.newest(bytes));
                 let later = of.versions.iter().any(|(serial, bytes)| bytes.is_none() && *serial > removed);
                 if !later {
-                    breaches.add("I14", format!("{key} v{removed} is removed, and the source has had it since"));
+                    breaches
+                        .add("I14", format!("{key} v{removed} is removed, and the source has had it since"));
                 }
             }
             _ => {}

@@ -77,7 +77,10 @@ impl Checker for Settled {
                     open.ended |= ends;
                 }
                 if *stands == Stands::Copied && story.key(*key).is_some_and(|of| of.best < *serial) {
-                    breaches.add("I1", format!("the record of {key} says that v{serial} was copied, which never was"));
+                    breaches.add(
+                        "I1",
+                        format!("the record of {key} says that v{serial} was copied, which never was"),
+                    );
                 }
             }
             What::Acknowledged(number, count, true) => {
@@ -86,7 +89,8 @@ impl Checker for Settled {
                     story.key(open.about.key).is_some_and(|of| open.is_settled(of, story.rules.propagate));
                 if !settled {
                     let about = open.about;
-                    breaches.add("I1", format!("message {number}/{count} ({about}) was removed without proof"));
+                    breaches
+                        .add("I1", format!("message {number}/{count} ({about}) was removed without proof"));
                 }
             }
             What::PutAside(number, count, true, intact) => {
@@ -98,7 +102,8 @@ impl Checker for Settled {
                 let recorded = story.key(open.about.key).and_then(|of| of.record).map(|(stands, ..)| stands);
                 if open.about.kind != Asks::Poison && recorded != Some(Stands::Failed) {
                     let about = open.about;
-                    breaches.add("I1", format!("message {number}/{count} ({about}) was put aside unrecorded"));
+                    breaches
+                        .add("I1", format!("message {number}/{count} ({about}) was put aside unrecorded"));
                 }
             }
             What::Settled(true) => {

@@ -20,7 +20,10 @@ impl Checker for Whole {
         if of.newest(bytes) == 0 {
             breaches.add("I4", format!("{key} shows bytes ({bytes}) that no version has"));
         } else if !of.versions.contains(&(mark, Some(bytes))) {
-            breaches.add("I4", format!("{key} shows the bytes of v{} with the metadata of v{mark}", of.newest(bytes)));
+            breaches.add(
+                "I4",
+                format!("{key} shows the bytes of v{} with the metadata of v{mark}", of.newest(bytes)),
+            );
         }
     }
 }

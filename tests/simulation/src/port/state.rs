@@ -81,22 +81,19 @@ impl StateStore for SimState {
         proof: PartProof,
     ) -> Result<(), BackendError> {
         let begun = self.begin(Call::AddPart, subject).await;
-        let (state, subject, upload) =
-            (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
+        let (state, subject, upload) = (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
         self.0.call(&begun, async move { state.add_part(&subject, &upload, proof).await }).await
     }
 
     async fn parts(&self, subject: &ObjectKey, upload: &UploadId) -> Result<Vec<PartProof>, BackendError> {
         let begun = self.begin(Call::Parts, subject).await;
-        let (state, subject, upload) =
-            (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
+        let (state, subject, upload) = (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
         self.0.call(&begun, async move { state.parts(&subject, &upload).await }).await
     }
 
     async fn forget_parts(&self, subject: &ObjectKey, upload: &UploadId) -> Result<(), BackendError> {
         let begun = self.begin(Call::ForgetParts, subject).await;
-        let (state, subject, upload) =
-            (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
+        let (state, subject, upload) = (Arc::clone(&self.0.world.state), subject.clone(), upload.clone());
         self.0.call(&begun, async move { state.forget_parts(&subject, &upload).await }).await
     }
 }

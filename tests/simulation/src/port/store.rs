@@ -7,8 +7,8 @@ use longbow_core::failure::StoreError;
 use longbow_core::object::{ETag, ObjectHead, ObjectKey, Prefix, Tag, VersionId};
 use longbow_core::port::{
     ByteRange, CompleteRequest, CopyRequest, CreateRequest, GetRequest, HeadRequest, ListPage, ListedPart,
-    MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, ReadPin, StoreTraits, UploadId,
-    UploadsMarker, UploadsPage, WriteCondition, Written,
+    MultipartStore, ObjectBody, ObjectStore, PartRequest, PutBody, PutRequest, ReadPin, StoreTraits,
+    UploadId, UploadsMarker, UploadsPage, WriteCondition, Written,
 };
 use longbow_core::transfer::PartPlan;
 use longbow_testkit::fake::FakeStore;
@@ -290,13 +290,8 @@ impl MultipartStore for SimStore {
         request: &CompleteRequest,
     ) -> Result<Written, StoreError> {
         let begun = self.begin(Call::Complete, key, write(&request.condition)).await;
-        let (life, store, key, upload, request) = (
-            Arc::clone(&self.life),
-            Arc::clone(&self.store),
-            key.clone(),
-            upload.clone(),
-            request.clone(),
-        );
+        let (life, store, key, upload, request) =
+            (Arc::clone(&self.life), Arc::clone(&self.store), key.clone(), upload.clone(), request.clone());
         let effect = async move {
             let written = store.complete_upload(&key, &upload, &request).await?;
             life.world.look(life.who, &key);
