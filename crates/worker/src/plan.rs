@@ -64,9 +64,10 @@ pub(crate) async fn plan(
         let destination = look_at_destination(shared, &claimed.job.destination).await?;
         let there = destination.is_some();
         // What a message says of the object is a hint. Its tag is enough of one: it pins the read. Without a tag the
-        // source tells it, and over an object that is there goes only what the source has now.
+        // source tells it, and over an object that is there goes only what the source has now: the job may have waited
+        // long enough for a newer version to have come and been copied, and an older one can still be read by its name.
         let object = &claimed.job.object;
-        if look_again || unseen && (object.etag.is_none() || there && object.version.is_some()) {
+        if look_again || unseen && object.etag.is_none() || there && object.version.is_some() {
             source_head = Some(look_at_source(shared, claimed, there).await?);
         }
         if let Some(found) = &destination
@@ -80,7 +81,7 @@ pub(crate) async fn plan(
             Some(_) => Observation::Unknown,
         };
     }
-    choose(shared, claimed, source_head).await.map(|planned| Step::Copy(Box::new(planned)))
+    choose(shared, claimed, look, source_head).await.map(|planned| Step::Copy(Box::new(planned)))
 }
 
 pub(crate) async fn look_at_destination(
@@ -238,9 +239,11 @@ async fn is_equal(
     Ok(None)
 }
 
+/// Chooses the way. `looked`: both sides were looked at by this very attempt, the destination first.
 async fn choose(
     shared: &Shared,
     claimed: &Claimed,
+    looked: bool,
     mut head: Option<ObjectHead>,
 ) -> Result<Planned, Stopped> {
     let (job, quirks, options) = (&claimed.job, &shared.quirks, &shared.options);
@@ -250,7 +253,12 @@ async fn choose(
         && quirks.source.copy_domain.is_some()
         && quirks.source.copy_domain == quirks.destination.copy_domain;
     let to_folder = quirks.destination.folder;
-    let pin = pin(object);
+    let mut pin = pin(object);
+    if !looked && matches!(job.observed, Observation::Present(_)) {
+        // Both sides were listed at once: what was seen at the destination may be newer than the version that was listed.
+        // By its tag alone it is read only while the source still has it.
+        pin.version = pin.version.filter(|_| pin.etag.is_none());
+    }
     let whole_up_to =
         if digest_is_known(shared, kind) { options.whole_up_to } else { KEEP_UP_TO.min(options.whole_up_to) };
     let source_part = match kind {
