@@ -5,7 +5,7 @@
 //! held for very long is told to end, since SQS would end it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 struct Held {
     received: Duration,
-    extended: Duration,
-    lost: Arc<AtomicBool>,
+    hold: Hold,
     /// Tells the work to end, where there is a longest time.
     expiry: Option<CancellationToken>,
 }
@@ -39,9 +38,16 @@ pub(crate) struct Lease {
 }
 
 /// Whether a lease still holds, for those who work under it.
+///
+/// Asks the clock each time: a process that stood still goes on somewhere, and perhaps with a write, before its heartbeat
+/// has looked at anything.
 #[derive(Clone)]
 pub(crate) struct Hold {
     lost: Arc<AtomicBool>,
+    /// When it was extended last, in nanoseconds of the clock.
+    extended: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    heartbeat: Heartbeat,
 }
 
 impl Leases {
@@ -61,12 +67,17 @@ impl Leases {
 
     /// Begins to hold a delivery that was received at `since`. Work under it ends when `drain` is cancelled.
     pub(crate) fn hold(&self, receipt: &Receipt, since: Duration, drain: CancellationToken) -> Lease {
-        let lost = Arc::new(AtomicBool::new(false));
+        let hold = Hold {
+            lost: Arc::default(),
+            extended: Arc::new(AtomicU64::new(nanoseconds(since))),
+            clock: Arc::clone(&self.clock),
+            heartbeat: self.heartbeat,
+        };
         let expiry = self.longest.map(|_| drain.child_token());
         let drain = expiry.clone().unwrap_or(drain);
-        let held = Held { received: since, extended: since, lost: Arc::clone(&lost), expiry };
+        let held = Held { received: since, hold: hold.clone(), expiry };
         lock(&self.held).insert(receipt.clone(), held);
-        Lease { receipt: receipt.clone(), hold: Hold { lost }, drain, held: Arc::clone(&self.held) }
+        Lease { receipt: receipt.clone(), hold, drain, held: Arc::clone(&self.held) }
     }
 
     /// All that is held now.
@@ -100,10 +111,10 @@ impl Leases {
             {
                 expiry.cancel();
             }
-            match self.heartbeat.beat(now.saturating_sub(held.extended)) {
+            match held.hold.beat(now) {
                 Beat::Wait(_) => {}
                 Beat::Extend => due.push(receipt.clone()),
-                Beat::Lost => held.lost.store(true, Ordering::Relaxed),
+                Beat::Lost => held.hold.lose(),
             }
         }
         if due.is_empty() {
@@ -116,13 +127,13 @@ impl Leases {
         };
         match answer {
             Ok(stale) => {
-                let mut held = lock(&self.held);
+                let held = lock(&self.held);
                 for receipt in due {
-                    let Some(entry) = held.get_mut(&receipt) else { continue };
+                    let Some(Held { hold, .. }) = held.get(&receipt) else { continue };
                     if stale.contains(&receipt) {
-                        entry.lost.store(true, Ordering::Relaxed);
+                        hold.lose();
                     } else {
-                        entry.extended = now;
+                        hold.extended.store(nanoseconds(now), Ordering::Relaxed);
                     }
                 }
             }
@@ -134,7 +145,19 @@ impl Leases {
 impl Hold {
     /// Whether somebody else may hold the delivery by now: no write may start.
     pub(crate) fn is_lost(&self) -> bool {
+        if self.beat(self.clock.elapsed()) == Beat::Lost {
+            self.lose();
+        }
         self.lost.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self, now: Duration) -> Beat {
+        self.heartbeat.beat(now.saturating_sub(Duration::from_nanos(self.extended.load(Ordering::Relaxed))))
+    }
+
+    /// For good, also if a call that hangs should extend it after all.
+    fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
     }
 }
 
@@ -157,6 +180,10 @@ impl Drop for Lease {
     fn drop(&mut self) {
         lock(&self.held).remove(&self.receipt);
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
