@@ -82,6 +82,7 @@ impl Story {
             What::Written(key, serial, bytes) => {
                 if let Some(story) = self.of(key) {
                     story.versions.push((serial, Some(bytes)));
+                    story.best = story.best.max(story.shown_version());
                 }
             }
             What::Gone(key, serial) => {
