@@ -240,7 +240,7 @@ async fn a_store_that_refuses_a_right_checksum_gets_the_object_without_it() {
     (0..2).for_each(|n| world.assert_equal(&format!("large{n}")));
     let reports = world.observer.reports();
     assert!(reports.iter().all(|r| r.proof == Some(Proof::ETag)), "{reports:?}");
-    assert_eq!(said(&world, "checksums"), 1, "{:?}", world.observer.notices());
+    assert_eq!(said(&world, "checksum headers"), 1, "{:?}", world.observer.notices());
 }
 
 /// ministack answers about the whole when it is asked for a part.

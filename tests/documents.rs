@@ -172,7 +172,11 @@ fn every_quirk_has_a_row_of_servers_and_a_test_that_exists_or_says_what_is_lost(
     for row in &quirks {
         let cells = row.text.split(" | ").count();
         assert_eq!(cells, 6, "{} has other cells", row.number);
-        assert!(!row.tests().is_empty() || row.text.contains("Not survived: "), "{} names no test", row.number);
+        assert!(
+            !row.tests().is_empty() || row.text.contains("Not survived: "),
+            "{} names no test",
+            row.number
+        );
     }
     let numbers: Vec<&str> = quirks.iter().map(|row| row.number.as_str()).collect();
     assert!(numbers.is_sorted(), "{numbers:?}");

@@ -24,18 +24,18 @@ async fn killed_then_lost(scenario: &Scenario) -> usize {
     let known = undisturbed(scenario, Scale::Light).await;
     let mut pairs = 0;
     for first in tail_moments(scenario, &known) {
-        let (stage, _) = killed(scenario, &first).await;
+        let (stage, _) = killed(scenario, &known, &first).await;
         let faults = Faults::new();
         assert_eq!(stage.play(&faults).await, Some(Ok(())), "{}: {first}", scenario.name);
         let second = faults.journal();
         for call in &second {
-            let (stage, mut history) = killed(scenario, &first).await;
+            let (stage, mut history) = killed(scenario, &known, &first).await;
             history.told += &format!(", then the reply to call {} ({}) is lost", call.number, call.call);
             let faults = Faults::new();
             faults.add(lose(&second, call));
             // Where queue or state fail, the worker of one route ends; whoever started it starts it again.
             assert!(stage.play(&faults).await.is_some(), "{}", history.told);
-            history.disturbed(&stage, scenario, &faults, call.call);
+            history.disturbed((&stage, scenario), &known, &faults, call.call);
             history.lost += 1;
             finish(&stage, scenario, &known, &mut history).await;
             pairs += 1;
@@ -59,11 +59,12 @@ async fn lost_then_killed(scenario: &Scenario) -> usize {
         for then in Moment::around(&later) {
             let stage = (scenario.build)(Scale::Light).await;
             let mut history = History::new(scenario);
-            history.told += &format!("the reply to call {} ({}) is lost, then {then}", call.number, call.call);
+            history.told +=
+                &format!("the reply to call {} ({}) is lost, then {then}", call.number, call.call);
             let faults = then.plan();
             faults.add(lose(&known.journal, call));
             assert_eq!(stage.play(&faults).await, None, "{}: nobody was killed", history.told);
-            history.disturbed(&stage, scenario, &faults, &killed_in(&faults, &then));
+            history.disturbed((&stage, scenario), &known, &faults, &killed_in(&faults, &then));
             history.lost += 1;
             nothing_half_is_visible(&stage, &history).await;
             finish(&stage, scenario, &known, &mut history).await;

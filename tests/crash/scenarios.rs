@@ -62,10 +62,13 @@ pub(super) struct Scenario {
     pub(super) end: End,
     /// What an undisturbed run calls from the write that makes an object visible to its end. Empty: nothing is written.
     pub(super) tail: &'static [&'static str],
+    /// Moments at which an undisturbed run can be killed: before and after each call, and amid each body.
+    pub(super) moments: usize,
     /// Pairs of deaths: one in the tail, and one in the run that follows.
     pub(super) pairs: usize,
-    /// Bodies flow that can be interrupted.
-    pub(super) bodies: bool,
+    /// A write that was not recorded may be done once more: a file's tag is no digest, so that nothing tells that what is
+    /// there is what was there to be copied.
+    pub(super) writes_again: bool,
     /// Parts that each new process may send again, besides the one that was on its way.
     pub(super) again: usize,
     /// A death may leave an upload behind: it is documented, and a lifecycle rule clears it away.
@@ -78,8 +81,9 @@ const ROW: Scenario = Scenario {
     build: |_| Box::pin(async { Stage::new() }),
     end: End::InStep,
     tail: &[],
+    moments: 0,
     pairs: 0,
-    bodies: true,
+    writes_again: false,
     again: 0,
     leaves_upload: false,
 };
@@ -92,12 +96,13 @@ const COMPLETE: &[&str] = &["complete_upload", "forget_parts", "swap", "acknowle
 /// The rows of the worker for one route.
 pub(super) fn of_one_route() -> Vec<Scenario> {
     vec![
-        Scenario { name: "small", build: |_| Box::pin(small()), tail: PUT, ..ROW },
+        Scenario { name: "small", build: |_| Box::pin(small()), tail: PUT, moments: 19, pairs: 92, ..ROW },
         Scenario {
             name: "a zero-byte object",
             build: |_| Box::pin(asked(Stage::new(), Made::Whole(0))),
             tail: PUT,
-            bodies: false,
+            moments: 18,
+            pairs: 92,
             ..ROW
         },
         Scenario {
@@ -110,6 +115,8 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                 })
             },
             tail: PUT,
+            moments: 19,
+            pairs: 92,
             ..ROW
         },
         Scenario {
@@ -122,19 +129,25 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                 })
             },
             // The very same write once more, which such a store must refuse.
-            tail: &["put", "head", "put", "swap", "acknowledge", "receive", "depth"],
+            tail: &["put", "head", "put", "tags", "swap", "acknowledge", "receive", "depth"],
+            moments: 25,
+            pairs: 182,
             ..ROW
         },
         Scenario {
             name: "multipart",
             build: |scale| Box::pin(asked(Stage::new(), scale.parts(3))),
             tail: COMPLETE,
+            moments: 51,
+            pairs: 150,
             ..ROW
         },
         Scenario {
             name: "an upload begun by a killed process",
             build: |scale| Box::pin(begun(scale.parts(3))),
             tail: COMPLETE,
+            moments: 44,
+            pairs: 150,
             ..ROW
         },
         Scenario {
@@ -147,6 +160,8 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                 })
             },
             tail: PUT,
+            moments: 25,
+            pairs: 122,
             ..ROW
         },
         Scenario {
@@ -160,6 +175,8 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                 })
             },
             tail: COMPLETE,
+            moments: 73,
+            pairs: 190,
             ..ROW
         },
         Scenario {
@@ -171,27 +188,43 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                     stage.ready()
                 })
             },
-            tail: &["put", "swap", "acknowledge", "receive", "load", "head", "acknowledge", "receive", "depth"],
+            tail: &[
+                "put",
+                "swap",
+                "acknowledge",
+                "receive",
+                "load",
+                "head",
+                "acknowledge",
+                "receive",
+                "depth",
+            ],
+            moments: 27,
+            pairs: 228,
             ..ROW
         },
         Scenario {
             name: "server-side, whole",
             build: |_| Box::pin(server_side(Made::Whole(SMALL))),
             tail: &["copy", "swap", "acknowledge", "receive", "depth"],
-            bodies: false,
+            moments: 14,
+            pairs: 88,
             ..ROW
         },
         Scenario {
             name: "server-side, by parts",
             build: |scale| Box::pin(server_side(scale.parts(3))),
             tail: COMPLETE,
-            bodies: false,
+            moments: 42,
+            pairs: 150,
             ..ROW
         },
         Scenario {
             name: "under KMS",
             build: |_| Box::pin(under_kms(Made::Whole(SMALL))),
             tail: PUT,
+            moments: 19,
+            pairs: 96,
             ..ROW
         },
         Scenario {
@@ -200,11 +233,16 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
             tail: COMPLETE,
             // A new process learns anew that tags are no digests there, from the first part that it sends.
             again: 1,
+            moments: 49,
+            pairs: 158,
             ..ROW
         },
-        Scenario { name: "given up", build: |_| Box::pin(refused()), end: End::GivenUp, ..ROW },
+        Scenario { name: "given up", build: |_| Box::pin(refused()), end: End::GivenUp, moments: 52, ..ROW },
     ]
 }
+
+/// The last calls of one that has written a file whole, which is looked at once more.
+const FILE: &[&str] = &["put", "head", "swap", "acknowledge", "receive", "depth"];
 
 /// The rows with a folder on one side, and the whole of `sync`.
 pub(super) fn of_one_machine() -> Vec<Scenario> {
@@ -212,7 +250,7 @@ pub(super) fn of_one_machine() -> Vec<Scenario> {
         Scenario {
             name: "to a folder",
             build: |_| Box::pin(asked(Stage::to_folder(), Made::Whole(SMALL))),
-            tail: PUT,
+            tail: FILE,
             ..ROW
         },
         Scenario {
@@ -224,13 +262,14 @@ pub(super) fn of_one_machine() -> Vec<Scenario> {
                     asked(stage, Made::Whole(SMALL)).await
                 })
             },
-            tail: PUT,
+            tail: FILE,
             ..ROW
         },
         Scenario {
             name: "to a folder, by parts",
             build: |scale| Box::pin(by_parts(Stage::to_folder(), scale.whole(2))),
             tail: COMPLETE,
+            writes_again: true,
             ..ROW
         },
         Scenario {
@@ -243,6 +282,7 @@ pub(super) fn of_one_machine() -> Vec<Scenario> {
             name: "from a folder, by parts",
             build: |scale| Box::pin(by_parts(Stage::from_folder(), scale.whole(2))),
             tail: COMPLETE,
+            writes_again: true,
             ..ROW
         },
         Scenario { name: "listing, queue and worker", build: |_| Box::pin(compared()), ..ROW },
@@ -259,12 +299,16 @@ pub(super) fn of_a_fleet() -> Vec<Scenario> {
             name: "an event",
             build: |_| Box::pin(event(Stage::of_fleet(), Made::Whole(SMALL))),
             tail: FLEET_PUT,
+            moments: 21,
+            pairs: 88,
             ..ROW
         },
         Scenario {
             name: "an event of an object in parts",
             build: |scale| Box::pin(event(Stage::of_fleet(), scale.parts(2))),
             tail: COMPLETE,
+            moments: 46,
+            pairs: 146,
             ..ROW
         },
         Scenario {
@@ -283,13 +327,16 @@ pub(super) fn of_a_fleet() -> Vec<Scenario> {
                 "receive",
                 "depth",
             ],
+            moments: 34,
+            pairs: 380,
             ..ROW
         },
         Scenario {
             name: "a removal",
             build: |_| Box::pin(removal()),
             tail: &["delete", "swap", "acknowledge", "receive", "depth"],
-            bodies: false,
+            moments: 18,
+            pairs: 90,
             ..ROW
         },
         Scenario {
@@ -305,6 +352,8 @@ pub(super) fn of_a_fleet() -> Vec<Scenario> {
             // All of them: none is remembered.
             again: 2,
             leaves_upload: true,
+            moments: 36,
+            pairs: 94,
             ..ROW
         },
         Scenario {
@@ -317,6 +366,7 @@ pub(super) fn of_a_fleet() -> Vec<Scenario> {
                 })
             },
             end: End::GivenUp,
+            moments: 54,
             ..ROW
         },
     ]

@@ -10,7 +10,7 @@ use longbow_core::failure::StoreErrorKind;
 use longbow_core::job::{AttemptsPolicy, CopyJob, Observation, SourceVersion, TransferId, encode};
 use longbow_core::port::HeadRequest;
 use longbow_core::transfer::MethodPolicy;
-use longbow_testkit::fake::{FakeObserver, FakeQueue, FakeS3, FakeState, FakeStore, NewObject};
+use longbow_testkit::fake::{FakeClock, FakeObserver, FakeQueue, FakeS3, FakeState, FakeStore, NewObject};
 use longbow_testkit::fault::{Fault, Faults, Rule};
 use longbow_worker::{DigestOptions, WorkerOptions};
 use tempfile::TempDir;
@@ -56,13 +56,14 @@ impl Stage {
     }
 
     pub(super) fn from_folder() -> Self {
-        let s3 = FakeS3::new();
+        let s3 = FakeS3::with_clock(FakeClock::from_system());
         let destination = s3.create_bucket("destination");
         Self::between(s3, Side::Folder(Folder::new()), Side::Bucket(destination))
     }
 
     pub(super) fn to_folder() -> Self {
-        let s3 = FakeS3::new();
+        // Files have their times from the system: whose an upload is, is told by when it began.
+        let s3 = FakeS3::with_clock(FakeClock::from_system());
         let source = s3.create_bucket("source");
         Self::between(s3, Side::Bucket(source), Side::Folder(Folder::new()))
     }
@@ -101,12 +102,11 @@ impl Stage {
         stage.destination.put(BYSTANDER.0, BYSTANDER.1);
         if let Some(store) = stage.destination.bucket() {
             // Another program's, under the very key, begun long ago.
-            let begun = store.change(|bucket, now| {
-                bucket.create_upload(&"k".into(), NewObject::default(), false, now)
-            });
+            let begun = store
+                .change(|bucket, now| bucket.create_upload(&"k".into(), NewObject::default(), false, now));
             stage.foreign.push(begun.expect("an upload").0);
+            stage.s3.clock().advance(Duration::from_secs(24 * 3600));
         }
-        stage.s3.clock().advance(Duration::from_secs(24 * 3600));
         stage
     }
 
@@ -207,6 +207,8 @@ impl Stage {
             self.destination.die();
         }
         drop(work);
+        // Nobody is started again in the same millisecond.
+        tokio::time::advance(Duration::from_millis(100)).await;
         // Tasks of the dead end as soon as they are polled.
         for _ in 0..20 {
             tokio::task::yield_now().await;

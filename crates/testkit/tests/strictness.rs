@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use longbow_core::failure::{Feature, StoreErrorKind};
 use longbow_core::object::{Checksums, Encryption, KeyOrder, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
-    ByteRange, Clock as _, CompleteRequest, CreateRequest, GetRequest, HeadRequest, JobQueue as _, MultipartStore as _,
-    ObjectStore as _, PartRequest, PutBody, PutRequest, ReadPin, WriteCondition,
+    ByteRange, Clock as _, CompleteRequest, CreateRequest, GetRequest, HeadRequest, JobQueue as _,
+    MultipartStore as _, ObjectStore as _, PartRequest, PutBody, PutRequest, ReadPin, WriteCondition,
 };
 use longbow_testkit::fake::{Call, Content, FakeQueue, FakeS3, FakeStore, NewObject};
 use longbow_testkit::generate;

@@ -174,7 +174,14 @@ impl Faults {
         self.pass().await?;
         for fault in &faults {
             match fault {
-                Fault::Error(kind) => return Err(E::invented(*kind, call)),
+                Fault::Error(kind) => {
+                    // A refusal is an answer too, and may never arrive.
+                    if let Some((When::After, manner)) = stop {
+                        self.stop_now(manner);
+                    }
+                    self.pass().await?;
+                    return Err(E::invented(*kind, call));
+                }
                 Fault::Stall => pending().await,
                 Fault::Delay(by) => tokio::time::sleep(*by).await,
                 Fault::Before(action) => action(),
