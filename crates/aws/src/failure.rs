@@ -218,19 +218,7 @@ fn kind_of(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
         | "NotSignedUp" => K::Credentials,
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "UnauthorizedAccess"
         | "AccessForbidden" => K::Denied,
-        "SlowDown"
-        | "ServiceUnavailable"
-        | "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "KMS.ThrottlingException"
-        | "RequestLimitExceeded"
-        | "TooManyRequests"
-        | "TooManyRequestsException"
-        | "BandwidthLimitExceeded"
-        | "SlowDownRead"
-        | "SlowDownWrite"
-        | "RequestThrottled" => K::Throttled,
+        code if asks_for_less(code) => K::Throttled,
         "InternalError"
         | "InternalServerError"
         | "RequestTimeout"
@@ -277,6 +265,31 @@ fn kind_of(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
     }
 }
 
+/// The codes of servers that have too many requests.
+pub(crate) fn asks_for_less(code: &str) -> bool {
+    matches!(
+        code,
+        "SlowDown"
+            | "ServiceUnavailable"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "KMS.ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequests"
+            | "TooManyRequestsException"
+            | "BandwidthLimitExceeded"
+            | "SlowDownRead"
+            | "SlowDownWrite"
+            | "RequestThrottled"
+    )
+}
+
+/// The statuses of servers that have too many requests, where no code says otherwise.
+pub(crate) fn is_too_many(status: u16) -> bool {
+    matches!(status, 429 | 503)
+}
+
 /// `InvalidRequest` and `InvalidArgument` are what servers say of whatever they do not know.
 fn refused(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
     let words = words(reply);
@@ -316,7 +329,7 @@ fn by_status(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
         409 => K::Transient,
         414 => K::InvalidKey,
         416 => K::PreconditionFailed,
-        429 | 503 => K::Throttled,
+        status if is_too_many(status) => K::Throttled,
         507 => K::Full,
         status if status >= 500 => K::Transient,
         _ => K::Permanent,

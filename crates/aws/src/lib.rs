@@ -26,6 +26,7 @@ mod s3;
 mod session;
 mod sqs;
 mod ssm;
+mod too_many;
 
 pub use cluster::{ClusterOptions, ClusterSession};
 pub use dynamodb::{

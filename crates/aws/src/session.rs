@@ -36,6 +36,7 @@ use crate::identity::{self, Identity, Keys, RoleOptions, Stored, StoredKeys, Sur
 use crate::lean::{Address, Pool, Signer, Transport};
 use crate::replies::SoundReplies;
 use crate::s3::{Clients, S3Store, Writing};
+use crate::too_many::NotWhenTooMany;
 
 /// How one side of a route is reached. Everything that is left out follows the AWS standard chain and environment
 /// (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, …).
@@ -348,6 +349,7 @@ impl Parts<'_> {
                 .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
                 .retry_partition(retries.clone())
                 .interceptor(SoundReplies)
+                .retry_classifier(NotWhenTooMany)
                 // Off unless the protocol insists: by default the SDK adds a CRC-32 of its own, and to streams as
                 // a trailer, which other stores refuse.
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

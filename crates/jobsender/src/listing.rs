@@ -11,12 +11,12 @@ use longbow_core::diff::{OrderCheck, OrderViolation};
 use longbow_core::failure::{FailureClass, StoreError, StoreErrorKind};
 use longbow_core::object::{KeyOrder, ObjectKey, ObjectMeta, Prefix};
 use longbow_core::port::{ListPage, ObjectStore, Side};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::failure::JobsenderError;
-use crate::patience;
+use crate::patience::{self, Refusals};
 use crate::shard;
 use crate::sort::Sorter;
 
@@ -157,11 +157,18 @@ pub(crate) struct Pages {
     number: u64,
     ended: bool,
     stop: CancellationToken,
+    /// While the store has too many requests, one page at a time is asked for again.
+    turn: Arc<Semaphore>,
 }
 
 impl Pages {
     pub(crate) fn new(source: SideSource, stop: CancellationToken) -> Self {
-        Self { source, token: None, number: 0, ended: false, stop }
+        Self::beside(source, stop, &Arc::new(Semaphore::new(1)))
+    }
+
+    /// The same, taking turns with other pages of the same listing.
+    pub(crate) fn beside(source: SideSource, stop: CancellationToken, turn: &Arc<Semaphore>) -> Self {
+        Self { source, token: None, number: 0, ended: false, stop, turn: Arc::clone(turn) }
     }
 
     /// Whether the last page has come.
@@ -204,7 +211,8 @@ impl Pages {
     async fn fetch(&self) -> Result<ListPage, JobsenderError> {
         let SideSource { store, prefix, after, versions, .. } = &self.source;
         let (after, token) = (after.as_ref(), self.token.as_deref());
-        let mut attempts = 1;
+        let (mut attempts, mut retries) = (1, 0);
+        let (mut refusals, mut turn) = (Refusals::default(), None);
         loop {
             let page = match versions {
                 true => store.list_versions(prefix, after, token).await,
@@ -214,13 +222,33 @@ impl Pages {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            let throttled = error.class() == FailureClass::Throttled;
-            let passing = throttled || error.class() == FailureClass::Transient;
-            if !passing || attempts == patience::ATTEMPTS {
-                return Err(self.source.fault(self.number, attempts, error));
-            }
-            tracing::debug!(side = ?self.source.side, page = self.number, attempts, %error, "a page is asked for again");
-            if !patience::wait(patience::delay(attempts - 1, throttled), &self.stop).await {
+            tracing::debug!(side = ?self.source.side, page = self.number, attempts, %error, "a page failed");
+            let again = match error.class() {
+                FailureClass::Throttled if turn.is_none() && refusals.may_wait() => {
+                    match self.turn.try_acquire() {
+                        Ok(first) => {
+                            turn = Some(first);
+                            refusals.wait(&self.stop).await
+                        }
+                        // Whoever has the turn waits for better times: after that, no more waiting.
+                        Err(_) => {
+                            turn = tokio::select! {
+                                biased;
+                                () = self.stop.cancelled() => None,
+                                turn = self.turn.acquire() => turn.ok(),
+                            };
+                            turn.is_some()
+                        }
+                    }
+                }
+                FailureClass::Throttled => refusals.wait(&self.stop).await,
+                FailureClass::Transient if retries + 1 < patience::ATTEMPTS => {
+                    retries += 1;
+                    patience::wait(patience::delay(retries - 1, false), &self.stop).await
+                }
+                _ => false,
+            };
+            if !again {
                 return Err(self.source.fault(self.number, attempts, error));
             }
             attempts += 1;

@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use longbow_core::backoff::{Backoff, Chance};
 use longbow_core::failure::{BackendError, FailureClass, StoreError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Calls in all, the first included.
+/// Calls in all, the first included; of those that a store refuses because there are too many, see [`PATIENCE`].
 pub(crate) const ATTEMPTS: u32 = 6;
 
 const ORDINARY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
-const THROTTLED: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(20) };
+const THROTTLED: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(10) };
+
+/// So long a store may refuse a request because there are too many.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
 
 thread_local! {
     static CHANCE: RefCell<Option<Chance>> = const { RefCell::new(None) };
@@ -52,25 +56,48 @@ where
     C: FnMut() -> F,
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut retry = 0;
+    let (mut retries, mut refusals) = (0, Refusals::default());
     loop {
         let error = match call().await {
             Err(error) => error,
             end => return end,
         };
-        if !may_pass(&error)
-            || retry + 1 >= ATTEMPTS
-            || !wait(delay(retry, error.class() == FailureClass::Throttled), stop).await
-        {
+        let again = match error.class() {
+            FailureClass::Throttled => refusals.wait(stop).await,
+            FailureClass::Transient if retries + 1 < ATTEMPTS => {
+                retries += 1;
+                wait(delay(retries - 1, false), stop).await
+            }
+            _ => false,
+        };
+        if !again {
             return Err(error);
         }
-        retry += 1;
     }
 }
 
-/// Whether the same request may succeed a little later.
-pub(crate) fn may_pass(error: &StoreError) -> bool {
-    matches!(error.class(), FailureClass::Throttled | FailureClass::Transient)
+/// How often and for how long a store has refused one request because there are too many.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Refusals {
+    /// Waits before the request is made again; `false` when it has been refused for too long, or the stop came first.
+    pub(crate) async fn wait(&mut self, stop: &CancellationToken) -> bool {
+        self.may_wait() && wait(self.next_delay(), stop).await
+    }
+
+    /// Whether it may be made again at all.
+    pub(crate) fn may_wait(&mut self) -> bool {
+        self.since.get_or_insert_with(Instant::now).elapsed() < PATIENCE
+    }
+
+    fn next_delay(&mut self) -> Duration {
+        self.count += 1;
+        delay(self.count - 1, true)
+    }
 }
 
 /// Repeats a call of a backend while its faults may pass, attempts are left and nobody says stop.

@@ -1,8 +1,10 @@
 //! One piece of work, from the claim to its conclusion: claim → plan → copy → verify → settle.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use longbow_core::failure::{BackendError, Failure, FailureClass};
 use longbow_core::port::Delivery;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,8 @@ pub(crate) enum Stopped {
     Adapted(String),
     /// Another attempt has taken over, or the lease is lost: leave everything as it is.
     Superseded,
+    /// This program failed: it panicked.
+    Defect(String),
     /// Queue or state store failed.
     Backend(BackendError),
 }
@@ -100,7 +104,7 @@ pub(crate) async fn work(
     }
     let (mut looks, mut contradicted) = (0, false);
     let stopped = loop {
-        match attempt(shared, &mut claimed, looks > 0 || contradicted, drain).await {
+        match alive(attempt(shared, &mut claimed, looks > 0 || contradicted, drain)).await {
             Ok(finished) => return settle::settle(shared, claimed, finished, started).await,
             // Once: somebody who wrote it and removed it again. Twice: it is the store.
             Err(Stopped::Contradicted(failure)) if contradicted => break Stopped::Failed(failure),
@@ -117,6 +121,22 @@ pub(crate) async fn work(
         }
     };
     settle::settle_failure(shared, claimed, stopped, started).await
+}
+
+/// Runs an attempt. A panic in it is a fault of this program at this object: the object is tried again, not often, since
+/// that mends few defects, and put aside with the reason; the others go on.
+pub(crate) async fn alive<T>(attempt: impl Future<Output = Result<T, Stopped>>) -> Result<T, Stopped> {
+    // What an attempt has changed of its claim is whole after every statement, and looked at anew by the next.
+    match AssertUnwindSafe(attempt).catch_unwind().await {
+        Ok(end) => end,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let message = format!("a defect of longbow stopped the work on it: {text}");
+            tracing::error!("{message}");
+            Err(Stopped::Defect(message))
+        }
+    }
 }
 
 fn gave_up(changed: Stopped) -> Stopped {

@@ -18,6 +18,7 @@ mod lease;
 mod node;
 mod object_log;
 mod options;
+mod pace;
 mod patient_state;
 mod permits;
 mod plan;

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use longbow_core::heartbeat::Heartbeat;
 use longbow_core::job::{Report, ReportOutcome};
 use longbow_core::object::Timestamp;
-use longbow_core::port::{Clock, JobQueue, Observer};
+use longbow_core::port::{Clock, JobQueue, MultipartStore, Observer};
 use longbow_core::routes::{RouteName, RouteTable};
 
 use crate::gauges::QueueHealth;
 use crate::lease::Leases;
+use crate::pace::{Pace, PacedStore, Paces};
 use crate::poller::End;
 use crate::quirks::Quirks;
 use crate::{DigestService, PermitOptions, Permits, WorkerOptions, WorkerPorts, WorkerSummary};
@@ -27,6 +28,7 @@ pub(crate) struct Node {
     pub(crate) options: WorkerOptions,
     pub(crate) leases: Leases,
     pub(crate) permits: Permits,
+    pub(crate) paces: Arc<Paces>,
     pub(crate) queue_health: QueueHealth,
     pub(crate) counts: Arc<Counts>,
     pub(crate) ways: Ways,
@@ -51,6 +53,9 @@ pub(crate) struct Shared {
     pub(crate) ports: WorkerPorts,
     pub(crate) options: WorkerOptions,
     pub(crate) permits: Permits,
+    pub(crate) paces: Arc<Paces>,
+    /// The destination's pace, which writes wait for themselves.
+    pub(crate) write_pace: Arc<Pace>,
     pub(crate) digests: DigestService,
     pub(crate) quirks: Quirks,
     pub(crate) counts: Arc<Counts>,
@@ -68,6 +73,7 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub(crate) struct Budget {
     permits: Permits,
+    paces: Arc<Paces>,
     digests: DigestService,
     counts: Arc<Counts>,
 }
@@ -80,25 +86,38 @@ impl Budget {
             ..PermitOptions::default()
         });
         let digests = DigestService::new(options.digests.clone());
-        Self { permits, digests, counts: Arc::default() }
+        let paces = Arc::new(Paces::new(&options.chance));
+        Self { permits, paces, digests, counts: Arc::default() }
     }
 }
 
 impl Shared {
     pub(crate) fn new(
         budget: &Budget,
-        ports: WorkerPorts,
+        mut ports: WorkerPorts,
         options: WorkerOptions,
         patient: bool,
         propagates: bool,
         name: Option<RouteName>,
     ) -> Arc<Self> {
-        let Budget { permits, digests, counts } = budget.clone();
+        let Budget { permits, paces, digests, counts } = budget.clone();
+        let quirks = Quirks::new(&ports);
+        let at_pace = |store: &Arc<dyn MultipartStore>, name: &str| {
+            let pace = paces.of(name, &permits, &ports.observer);
+            let paced: Arc<dyn MultipartStore> =
+                Arc::new(PacedStore::new(Arc::clone(store), Arc::clone(&pace)));
+            (paced, pace)
+        };
+        let (source, _) = at_pace(&ports.source, &quirks.source.name);
+        let (destination, write_pace) = at_pace(&ports.destination, &quirks.destination.name);
+        (ports.source, ports.destination) = (source, destination);
         Arc::new(Self {
             permits,
+            paces,
+            write_pace,
             digests,
             counts,
-            quirks: Quirks::new(&ports),
+            quirks,
             began: ports.clock.now(),
             ports,
             options,
@@ -120,9 +139,9 @@ impl Node {
     ) -> Self {
         let heartbeat = Heartbeat { visibility: options.visibility };
         let leases = Leases::new(Arc::clone(&queue), Arc::clone(&clock), heartbeat, options.longest_hold);
-        let Budget { permits, counts, .. } = budget.clone();
+        let Budget { permits, paces, counts, .. } = budget.clone();
         let queue_health = QueueHealth::default();
-        Self { queue, clock, observer, options, leases, permits, queue_health, counts, ways }
+        Self { queue, clock, observer, options, leases, permits, paces, queue_health, counts, ways }
     }
 
     /// Whether a failing queue or state store is waited for.

@@ -23,6 +23,8 @@ const WINDOW: Duration = Duration::from_millis(250);
 const LONG_WINDOW: Duration = Duration::from_secs(5);
 /// … unless not even so many were done.
 const FEW: f64 = 8.0;
+/// A disturbance that is not told again is over after this.
+const DISTURBED: Duration = Duration::from_secs(1);
 
 /// The bounds of the budget.
 #[derive(Debug, Clone)]
@@ -76,6 +78,8 @@ struct State {
     sample: Sample,
     /// When the sample began.
     since: Instant,
+    /// What was begun before then is not measured.
+    disturbed: Option<Instant>,
     in_use: usize,
     /// Slots to be kept back as they are returned, because the limit has shrunk below what is in flight.
     owed: usize,
@@ -118,6 +122,7 @@ impl Permits {
             climb,
             sample: Sample::default(),
             since: Instant::now(),
+            disturbed: None,
             in_use: 0,
             owed: 0,
             throttles: 0,
@@ -159,11 +164,27 @@ impl Permits {
         grant
     }
 
-    /// The store refused a request because there were too many.
+    /// A store refused a request because there were too many.
+    pub fn refused(&self) {
+        self.inner.lock().throttles += 1;
+    }
+
+    /// Something else than this limit decides how fast requests go, for a while: what was measured of it so far, and what
+    /// is begun before that is over, says nothing.
+    pub fn disturbed(&self) {
+        let mut state = self.inner.lock();
+        let over = Instant::now() + DISTURBED;
+        state.climb.disturbed();
+        state.sample = Sample::default();
+        state.since = over;
+        state.disturbed = Some(over);
+        self.inner.follow(&mut state);
+    }
+
+    /// A store refuses some of the requests because there are too many.
     pub fn throttled(&self) {
         let mut state = self.inner.lock();
         let now = Instant::now();
-        state.throttles += 1;
         state.climb.throttled(now);
         // What was measured belongs to the time before.
         state.sample = Sample::default();
@@ -175,6 +196,9 @@ impl Permits {
     pub fn completed(&self, bytes: u64, elapsed: Duration) {
         let mut state = self.inner.lock();
         let now = Instant::now();
+        if state.disturbed.is_some_and(|over| now.saturating_duration_since(over) < elapsed) {
+            return;
+        }
         state.sample.add(bytes, elapsed);
         let window = now.saturating_duration_since(state.since);
         let count = state.sample.count();

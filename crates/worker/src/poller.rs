@@ -48,6 +48,7 @@ pub(crate) async fn run(
     wish: &Drain,
 ) -> Result<End, BackendError> {
     let drain = wish.token().child_token();
+    node.paces.stop_with(drain.clone());
     let heartbeat_end = CancellationToken::new();
     // In a set, so that it ends with this future, however that ends.
     let mut heartbeat = JoinSet::new();

@@ -19,6 +19,7 @@ use longbow_core::routes::RoutedRemoval;
 use tokio_util::sync::CancellationToken;
 
 use crate::claim::{AdvanceError, Claimed};
+use crate::copy::write_when;
 use crate::executor::{self, Stopped};
 use crate::node::Shared;
 use crate::plan::{look_at_destination, look_at_source_now};
@@ -62,7 +63,7 @@ pub(crate) async fn follow(
 ) -> Result<Conclusion, BackendError> {
     let mut looks = 0;
     let followed = loop {
-        match attempt(shared, &claimed, order, drain).await {
+        match executor::alive(attempt(shared, &claimed, order, drain)).await {
             Err(Stopped::DestinationChanged) if looks + 1 < LOOKS => looks += 1,
             followed => break followed,
         }
@@ -139,14 +140,12 @@ async fn attempt(
 }
 
 async fn remove(shared: &Shared, claimed: &Claimed, seen: Option<&ETag>) -> Result<(), Stopped> {
-    if claimed.lease.is_lost() {
-        return Err(Stopped::Superseded);
-    }
     let _slot = shared.permits.slot().await;
     let (store, key) = (&shared.ports.destination, &claimed.job.destination);
     // Without conditions the look was the best that can be done; that was said once.
     let condition = seen.filter(|_| shared.quirks.has(Feature::ConditionalWrites));
-    match store.delete(key, condition).await {
+    let held = || async { if claimed.lease.is_lost() { Err(Stopped::Superseded) } else { Ok(()) } };
+    match write_when(shared, held, || store.delete(key, condition)).await? {
         Ok(()) => Ok(()),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(()),
         Err(error) if error.kind == StoreErrorKind::PreconditionFailed => Err(Stopped::DestinationChanged),
@@ -154,11 +153,6 @@ async fn remove(shared: &Shared, claimed: &Claimed, seen: Option<&ETag>) -> Resu
             shared.quirks.lacks(Feature::ConditionalWrites);
             Err(Stopped::DestinationChanged)
         }
-        Err(error) => {
-            if error.kind == StoreErrorKind::Throttled {
-                shared.permits.throttled();
-            }
-            Err(Stopped::Failed(error.into()))
-        }
+        Err(error) => Err(Stopped::Failed(error.into())),
     }
 }

@@ -94,6 +94,17 @@ async fn ask(node: &Node, lease: &Lease, answer: &Answer) -> Result<(), BackendE
     }
 }
 
+/// A message that may be a job of a route to come is left to come again.
+pub(crate) async fn not_yet(
+    node: &Node,
+    lease: &Lease,
+    reason: &str,
+    wait: Duration,
+) -> Result<(), BackendError> {
+    tracing::info!(reason, ?wait, "message left for later: the route may not be known here yet");
+    answer(node, lease, &Answer::Later(wait)).await
+}
+
 /// A message that is no job of any route goes to the dead letters with its reason.
 pub(crate) async fn refuse(node: &Node, lease: &Lease, reason: &str) -> Result<(), BackendError> {
     tracing::warn!(reason, "message refused");

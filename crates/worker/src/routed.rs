@@ -1,6 +1,6 @@
 //! Routed: from a message of a shared queue to the work that the configured routes allow, and one answer for all of it.
 //!
-//! Refusals go aside at once. Several pieces of work of one delivery are done one after the other, each to its own
+//! Refusals go aside at once, save those of routes that this worker may not have read yet. Several pieces of work of one delivery are done one after the other, each to its own
 //! conclusion; what an earlier delivery has settled is known by the records and not done again.
 
 use std::sync::Arc;
@@ -9,13 +9,18 @@ use std::time::Duration;
 use longbow_core::failure::{BackendError, FailureClass};
 use longbow_core::job::{EventOrder, Message, RecordState, decode_message};
 use longbow_core::port::{Counted, Delivery};
-use longbow_core::routes::{IgnoreReason, RouteName, RoutedCopy, RoutedRemoval, Work};
+use longbow_core::routes::{IgnoreReason, Refusal, RouteName, RoutedCopy, RoutedRemoval, Work};
 
 use crate::claim::{self, Claimed};
 use crate::lease::Lease;
 use crate::node::{Node, Shared, Table};
 use crate::reply::{self, Answer, Conclusion};
 use crate::{executor, removal};
+
+/// How often a job for a route that is not known, or that goes elsewhere, is received before it is put aside …
+const RECEPTIONS_OF_UNKNOWN_ROUTES: u32 = 10;
+/// … and how long it is out of sight between them. Together more than any worker takes to read its routes anew.
+const UNKNOWN_ROUTES_WAIT: Duration = Duration::from_secs(60);
 
 /// Runs one delivery of a shared queue to its end.
 pub(crate) async fn run(
@@ -32,6 +37,12 @@ pub(crate) async fn run(
     let of_event = matches!(message, Message::Events(_));
     let works = match table.routes.admit(message) {
         Ok(works) => works,
+        // The jobsender may have read newer routes than this worker, which looks at them every few minutes.
+        Err(refusal @ (Refusal::UnknownRoute(_) | Refusal::RouteMoved { .. }))
+            if delivery.receive_count < RECEPTIONS_OF_UNKNOWN_ROUTES =>
+        {
+            return reply::not_yet(node, lease, &refusal.to_string(), UNKNOWN_ROUTES_WAIT).await;
+        }
         Err(refusal) => return reply::refuse(node, lease, &refusal.to_string()).await,
     };
     let mut answer = Answer::Acknowledge;

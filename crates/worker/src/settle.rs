@@ -20,6 +20,9 @@ use crate::plan::Equal;
 use crate::reply::{Answer, Conclusion};
 use crate::verify::Verified;
 
+/// Attempts at an object that end in a panic before it is given up: the same bytes mostly meet the same defect.
+const DEFECTS: u32 = 3;
+
 /// An attempt that ended well.
 pub(crate) enum Finished {
     /// The bytes were copied and verified.
@@ -124,9 +127,11 @@ pub(crate) async fn settle_failure(
     stopped: Stopped,
     started: Duration,
 ) -> Result<Conclusion, BackendError> {
+    let defect = matches!(stopped, Stopped::Defect(_));
     let failure = match stopped {
         Stopped::Failed(failure) | Stopped::Contradicted(failure) => failure,
         Stopped::Superseded => return Ok(leave(&claimed)),
+        Stopped::Defect(message) => Failure::new(FailureClass::Transient, message),
         Stopped::Backend(error) if shared.patient => Failure::new(FailureClass::Transient, error.message),
         Stopped::Backend(error) => return Err(error),
         Stopped::SourceGone(reason) if claimed.of_event && claimed.unfinished_upload().is_none() => {
@@ -142,14 +147,18 @@ pub(crate) async fn settle_failure(
             "source or destination changed while the object was being copied",
         ),
     };
-    let before = claimed.failed_before();
-    let mut disposition = decide(
-        failure.class,
-        before,
-        claimed.receive_count,
-        &shared.options.attempts,
-        shared.options.chance.draw(),
-    );
+    let mut failure = failure;
+    if failure.class == FailureClass::Throttled && shared.paces.is_stopping() {
+        // The store may take its time, the worker cannot.
+        failure.class = FailureClass::Interrupted;
+    }
+    let policy = &shared.options.attempts;
+    let mut before = claimed.failed_before();
+    if defect {
+        before = before.saturating_add(policy.max_attempts.saturating_sub(DEFECTS));
+    }
+    let mut disposition =
+        decide(failure.class, before, claimed.receive_count, policy, shared.options.chance.draw());
     if failure.class == FailureClass::Denied {
         note_refusal(shared, &claimed, &failure);
     }

@@ -39,7 +39,7 @@ use reply::Answer;
 use request::{Headers, Query};
 use signer::Signature;
 
-/// Requests that the SDK would repeat are repeated here as often (`session.rs`).
+/// Requests that the SDK would repeat are repeated here as often (`session.rs`), and for the same reasons (`too_many.rs`).
 const ATTEMPTS: u32 = 3;
 const ATTEMPTS_OF_WRITES: u32 = 2;
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(5) };
@@ -60,7 +60,8 @@ impl Refusal {
         match (error.kind, error.code.as_deref()) {
             (_, Some("RequestTimeTooSkewed" | "RequestExpired")) => Self::AskSdk(error),
             _ if (300..400).contains(&status) => Self::AskSdk(error),
-            (StoreErrorKind::Throttled | StoreErrorKind::Transient, _) => Self::Again(error),
+            // A store that wants less is asked again by who knows how much else it is asked for (decision 0023).
+            (StoreErrorKind::Transient, _) => Self::Again(error),
             _ => Self::Final(error),
         }
     }
@@ -386,7 +387,7 @@ fn say_so(about: &About<'_>, error: &StoreError) {
 }
 
 /// A number in 0..1 to spread retries.
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
     f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)

@@ -12,11 +12,13 @@ mod tags;
 mod versions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{RequestPayer, ServerSideEncryption, StorageClass};
+use longbow_core::backoff::Backoff;
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{ETag, Encryption, ObjectHead, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
@@ -28,14 +30,18 @@ use longbow_core::transfer::PartPlan;
 
 use crate::body::Limits;
 use crate::call::Call;
-use crate::failure::About;
+use crate::failure::{About, is_too_many};
 use crate::identity::Keys;
-use crate::lean::{Address, Lean, Signer, Transport};
+use crate::lean::{Address, Lean, Signer, Transport, chance};
 use crate::session::SideOptions;
 
 pub(crate) use get::{Extent, check_extent, range_header};
 pub(crate) use head::check_pin;
 pub(crate) use list::{Listed, Page, read_page};
+
+/// How often the first requests of a run are made again while the store has too many, and after which waits.
+const LESS_TRIES: u32 = 5;
+const LESS: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(5) };
 
 /// The SDK's clients of one side. They share connections and credentials and differ in patience.
 #[derive(Debug, Clone)]
@@ -130,18 +136,41 @@ impl S3Store {
     }
 
     /// The same, listing under a prefix only, as far as a policy allows.
+    ///
+    /// A store that has too many requests is asked some more times: nobody else stands behind this one.
     pub async fn check_under(&self, prefix: &Prefix) -> Result<(), StoreError> {
-        self.list_page(prefix, None, None, 1).await.map(drop)
+        let mut tries = 0;
+        loop {
+            match self.list_page(prefix, None, None, 1).await {
+                Err(error) if error.kind == StoreErrorKind::Throttled && tries < LESS_TRIES => {
+                    tokio::time::sleep(LESS.delay(tries, chance())).await;
+                    tries += 1;
+                }
+                answer => return answer.map(drop),
+            }
+        }
     }
 
     /// Where the bucket is, as any reply about it says, also one that refuses. Only the lack of a reply is an error.
     pub(crate) async fn find_region(&self) -> Result<Option<String>, StoreError> {
-        let call = self.clients.quick.head_bucket().bucket(&*self.bucket);
-        let outcome = call.set_expected_bucket_owner(self.owner.clone()).send().await;
-        match outcome {
-            Ok(found) => Ok(found.bucket_region),
-            Err(error) if error.raw_response().is_some() => Ok(crate::failure::bucket_region(&error)),
-            Err(error) => Err(crate::failure::translate(&self.about(Call::HeadBucket, None), error)),
+        let mut tries = 0;
+        loop {
+            let call = self.clients.quick.head_bucket().bucket(&*self.bucket);
+            let outcome = call.set_expected_bucket_owner(self.owner.clone()).send().await;
+            let error = match outcome {
+                Ok(found) => return Ok(found.bucket_region),
+                Err(error) => error,
+            };
+            match error.raw_response().map(|reply| reply.status().as_u16()) {
+                Some(status) if is_too_many(status) && tries < LESS_TRIES => {
+                    tokio::time::sleep(LESS.delay(tries, chance())).await;
+                    tries += 1;
+                }
+                Some(_) => return Ok(crate::failure::bucket_region(&error)),
+                None => {
+                    return Err(crate::failure::translate(&self.about(Call::HeadBucket, None), error));
+                }
+            }
         }
     }
 

@@ -5,4 +5,5 @@
 mod by_the_lean_path;
 #[path = "tests/replies.rs"]
 mod by_the_sdk;
+mod too_many;
 mod versions;

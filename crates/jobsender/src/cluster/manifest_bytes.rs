@@ -18,7 +18,7 @@ use longbow_core::object::ObjectKey;
 use longbow_core::port::{BodyStream, ByteRange, GetRequest, ObjectStore, ReadPin};
 use tokio_util::sync::CancellationToken;
 
-use crate::patience;
+use crate::patience::{self, Refusals};
 use unpack::unpacked;
 
 /// Bytes of a file that are read together.
@@ -75,7 +75,7 @@ pub fn manifest_of_object(
     stop: CancellationToken,
 ) -> BodyStream {
     let reading =
-        Reading { store, key, stop, pin: ReadPin::default(), at: 0, size: None, body: None, fruitless: 0 };
+        Reading { store, key, stop, pin: ReadPin::default(), at: 0, size: None, body: None, fruitless: 0, refusals: Refusals::default() };
     let frames = stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|frame| (frame, reading)))
     });
@@ -94,6 +94,7 @@ struct Reading {
     body: Option<BodyStream>,
     /// Tries since the last byte came.
     fruitless: u32,
+    refusals: Refusals,
 }
 
 impl Reading {
@@ -111,6 +112,7 @@ impl Reading {
                     Some(Ok(frame)) => {
                         self.at += frame.len() as u64;
                         self.fruitless = 0;
+                        self.refusals = Refusals::default();
                         if self.size.is_some_and(|size| self.at > size) {
                             return Err(self.fault(StoreErrorKind::Corrupt, "more bytes came than it has"));
                         }
@@ -124,12 +126,15 @@ impl Reading {
                 },
             };
             self.body = None;
-            self.fruitless += 1;
-            let throttled = error.class() == FailureClass::Throttled;
-            if !patience::may_pass(&error)
-                || self.fruitless >= patience::ATTEMPTS
-                || !patience::wait(patience::delay(self.fruitless - 1, throttled), &self.stop).await
-            {
+            let again = match error.class() {
+                FailureClass::Throttled => self.refusals.wait(&self.stop).await,
+                FailureClass::Transient if self.fruitless + 1 < patience::ATTEMPTS => {
+                    self.fruitless += 1;
+                    patience::wait(patience::delay(self.fruitless - 1, false), &self.stop).await
+                }
+                _ => false,
+            };
+            if !again {
                 return Err(error);
             }
             tracing::debug!(key = %self.key, at = self.at, %error, "the rest of the manifest is asked for again");

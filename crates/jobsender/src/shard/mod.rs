@@ -12,11 +12,13 @@ mod alphabet;
 mod split;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use longbow_core::diff::{OrderCheck, OrderViolation};
 use longbow_core::failure::StoreErrorKind;
 use longbow_core::object::KeyOrder;
 use longbow_core::port::ListPage;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +86,8 @@ struct Shards {
     misses: u64,
     /// Whether the store can begin after a key, once that is known.
     can_begin: Option<bool>,
+    /// For pages that the store has refused because there are too many.
+    turn: Arc<Semaphore>,
 }
 
 /// Sends the listing as it comes, in order, with `requests` pages on their way at most.
@@ -135,11 +139,12 @@ async fn run(mut shards: Shards, sender: &Sender) -> Result<(), WalkError> {
 
 impl Shards {
     fn new(source: SideSource, requests: usize, stop: CancellationToken) -> Self {
+        let turn = Arc::new(Semaphore::new(1));
         let prefix = &source.prefix;
         let last = source.after.as_ref().and_then(|key| key.strip(prefix)).map(str::to_owned);
         let whole = Shard {
             id: 0,
-            pages: Some(Pages::new(source.clone(), stop.clone())),
+            pages: Some(Pages::beside(source.clone(), stop.clone(), &turn)),
             upto: None,
             last,
             ready: VecDeque::new(),
@@ -158,6 +163,7 @@ impl Shards {
             pages: 0,
             misses: 0,
             can_begin: None,
+            turn,
         }
     }
 
@@ -205,7 +211,7 @@ impl Shards {
         let source = SideSource { after: Some(self.source.prefix.join(&boundary)), ..self.source.clone() };
         let mut behind = Shard {
             id: self.next_id,
-            pages: Some(Pages::new(source, self.stop.clone())),
+            pages: Some(Pages::beside(source, self.stop.clone(), &self.turn)),
             upto: shard.upto.clone(),
             last: Some(boundary.clone()),
             ready: VecDeque::new(),

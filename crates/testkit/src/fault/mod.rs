@@ -16,6 +16,6 @@ mod store;
 pub use checkpoints::FaultyCheckpoints;
 pub use plan::{CallRecord, Faults, Manner, When};
 pub use queue::FaultyQueue;
-pub use rule::{Action, BodyFault, Fault, Occurrence, Rule};
+pub use rule::{Action, BodyFault, Decide, Fault, Occurrence, Rule};
 pub use state::FaultyState;
 pub use store::FaultyStore;

@@ -174,13 +174,19 @@ impl Faults {
         self.pass().await?;
         for fault in &faults {
             match fault {
-                Fault::Error(kind) => {
+                Fault::Error(_) | Fault::When(_) => {
+                    let kind = match fault {
+                        Fault::Error(kind) => Some(*kind),
+                        Fault::When(decide) => decide(),
+                        _ => None,
+                    };
+                    let Some(kind) = kind else { continue };
                     // A refusal is an answer too, and may never arrive.
                     if let Some((When::After, manner)) = stop {
                         self.stop_now(manner);
                     }
                     self.pass().await?;
-                    return Err(E::invented(*kind, call));
+                    return Err(E::invented(kind, call));
                 }
                 Fault::Stall => pending().await,
                 Fault::Delay(by) => tokio::time::sleep(*by).await,

@@ -9,12 +9,17 @@ use longbow_core::failure::StoreErrorKind;
 /// Something that a test does at an exact moment, such as replacing the object that is being read.
 pub type Action = Arc<dyn Fn() + Send + Sync>;
 
+/// What a test decides at the moment of a call, such as a store that allows so many calls a second.
+pub type Decide = Arc<dyn Fn() -> Option<StoreErrorKind> + Send + Sync>;
+
 /// What happens to a call.
 #[derive(Clone)]
 pub enum Fault {
     /// Fails without taking effect. Queue and state answer with a passing error for `Transient` and `Throttled`,
     /// with a lasting one otherwise, and `swap` with a conflict for `PreconditionFailed`.
     Error(StoreErrorKind),
+    /// Fails without taking effect if the test says so, asked when the call arrives.
+    When(Decide),
     /// Takes effect; the answer is lost and an error of this kind comes instead.
     ErrorAfter(StoreErrorKind),
     /// Never returns, and takes no effect.
@@ -64,6 +69,7 @@ impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(kind) => write!(f, "{kind:?} before acting"),
+            Self::When(_) => f.write_str("decided by the test"),
             Self::ErrorAfter(kind) => write!(f, "{kind:?} after acting"),
             Self::Stall => f.write_str("stall before acting"),
             Self::StallAfter => f.write_str("stall after acting"),

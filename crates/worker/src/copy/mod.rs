@@ -4,10 +4,12 @@ mod attributes;
 mod multipart;
 mod part;
 mod reading;
+mod resend;
 mod server_side;
 mod trial;
 mod upload;
 mod whole;
+mod write;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use crate::executor::Stopped;
 use crate::plan::Planned;
 
 pub(crate) use upload::abort_unknown;
+pub(crate) use write::write_when;
 
 /// Bytes that are on their way or have arrived, with everything that can prove them.
 pub(crate) struct Copied {
@@ -122,10 +125,6 @@ pub(crate) fn tagged_write_failure(shared: &Shared, error: StoreError, tagged: b
             shared.quirks.lacks(feature);
             Stopped::Adapted(error.message)
         }
-        StoreErrorKind::Throttled => {
-            shared.permits.throttled();
-            Stopped::Failed(error.into())
-        }
         _ => Stopped::Failed(error.into()),
     }
 }
@@ -147,7 +146,8 @@ pub(crate) async fn guard(shared: &Shared, claimed: &Claimed) -> Result<(), Stop
     if claimed.job.observed != Observation::Unknown && found != claimed.job.observed {
         return Err(Stopped::DestinationChanged);
     }
-    Ok(())
+    // The look may have had to wait for its turn.
+    if claimed.lease.is_lost() { Err(Stopped::Superseded) } else { Ok(()) }
 }
 
 /// Compares a part's or whole's tag with the digest of what was sent. `Ok(false)`: the tag cannot tell.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use longbow_core::failure::{FailureClass, StoreErrorKind};
+use longbow_core::failure::FailureClass;
 use longbow_core::object::{ETag, ObjectKey};
 use longbow_core::port::{
     ByteRange, GetRequest, ObjectBody, PartRequest, PutBody, ReadPin, UploadId, Written,
@@ -41,8 +41,9 @@ pub(crate) struct PartJob {
 /// Copies one part and proves it.
 pub(crate) async fn copy(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<PartProof, Stopped> {
     let mut memory = shared.permits.memory(part.length.min(STREAM_MEMORY)).await;
-    let mut tries = 0;
+    let (mut tries, mut patience) = (0, None);
     loop {
+        shared.write_pace.calm().await;
         // Where tags are no digests, the digest has to go ahead of the bytes.
         let ahead = (tries > 0 && part.length <= KEEP_UP_TO) || !shared.quirks.destination_tags_are_digests();
         let keep = ahead && !shared.quirks.destination.folder;
@@ -56,14 +57,16 @@ pub(crate) async fn copy(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Res
             Ok(proof) => return Ok(proof),
             Err(stopped) => stopped,
         };
+        let Stopped::Failed(failure) = stopped else { return Err(stopped) };
+        if failure.class == FailureClass::Throttled {
+            // Streamed once and refused: it is no try.
+            shared.write_pace.again(&mut patience, failure).await?;
+            continue;
+        }
         tries += 1;
-        let Stopped::Failed(failure) = &stopped else { return Err(stopped) };
-        let again = matches!(
-            failure.class,
-            FailureClass::Transient | FailureClass::Throttled | FailureClass::Corrupt
-        );
+        let again = matches!(failure.class, FailureClass::Transient | FailureClass::Corrupt);
         if !again || tries >= TRIES {
-            return Err(stopped);
+            return Err(Stopped::Failed(failure));
         }
         tracing::debug!(key = %job.source, part = part.number, error = %failure, "part sent again");
         tokio::time::sleep(Duration::from_millis(100 << tries)).await;
@@ -74,12 +77,7 @@ async fn get(shared: &Arc<Shared>, job: &PartJob, part: Part) -> Result<ObjectBo
     let range = ByteRange { start: part.offset, length: part.length };
     let request =
         GetRequest { pin: job.pin.clone(), range: (part.length > 0).then_some(range), checksums: false };
-    let body = shared.ports.source.get(&job.source, &request).await.map_err(|error| {
-        if error.kind == StoreErrorKind::Throttled {
-            shared.permits.throttled();
-        }
-        source_failure(error)
-    })?;
+    let body = shared.ports.source.get(&job.source, &request).await.map_err(source_failure)?;
     if body.length != part.length {
         return Err(Stopped::failed(
             FailureClass::Corrupt,

@@ -8,7 +8,8 @@ use longbow_core::object::{Checksums, ETag, ETagKind, ObjectKey};
 use longbow_core::port::{ByteRange, CopyRequest, HeadRequest, UploadId};
 use longbow_core::transfer::{Part, PartProof};
 
-use super::{Copied, guard, write_failure};
+use super::write::write;
+use super::{Copied, write_failure};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
@@ -54,9 +55,9 @@ pub(crate) async fn copy_whole(
     planned: Planned,
 ) -> Result<Copied, Stopped> {
     let _slot = shared.permits.slot().await;
-    guard(shared, claimed).await?;
     let request = request(shared, claimed, &planned);
-    let written = match shared.ports.destination.copy(&claimed.job.destination, &request).await {
+    let copy = || shared.ports.destination.copy(&claimed.job.destination, &request);
+    let written = match write(shared, claimed, copy).await? {
         Ok(written) => written,
         Err(error) => return Err(failure(shared, claimed, &planned, error).await),
     };

@@ -13,7 +13,8 @@ use longbow_core::port::{CompleteRequest, CreateRequest, ListedUpload, UploadId,
 use longbow_core::transfer::{PartPlan, PartProof};
 
 use super::attributes::Along;
-use super::{guard, write_failure};
+use super::write::write;
+use super::write_failure;
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::executor::Stopped;
@@ -139,8 +140,8 @@ pub(super) async fn complete(
     request: &CompleteRequest,
 ) -> Result<Written, Stopped> {
     let _slot = shared.permits.slot().await;
-    guard(shared, claimed).await?;
-    match shared.ports.destination.complete_upload(&claimed.job.destination, upload, request).await {
+    let (store, key) = (&shared.ports.destination, &claimed.job.destination);
+    match write(shared, claimed, || store.complete_upload(key, upload, request)).await? {
         Ok(written) => {
             shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)?;
             Ok(written)
@@ -150,8 +151,7 @@ pub(super) async fn complete(
         Err(error) if error.kind == StoreErrorKind::Corrupt && !request.checksums.is_empty() => {
             shared.quirks.lacks(Feature::Checksums);
             let request = CompleteRequest { checksums: Checksums::default(), ..request.clone() };
-            let completed =
-                shared.ports.destination.complete_upload(&claimed.job.destination, upload, &request).await;
+            let completed = write(shared, claimed, || store.complete_upload(key, upload, &request)).await?;
             let written = completed.map_err(|error| write_failure(shared, error))?;
             shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)?;
             Ok(written)

@@ -15,7 +15,9 @@ use longbow_core::port::{GetRequest, ObjectBody, PutBody, PutRequest};
 
 use super::attributes::{along, forgotten};
 use super::reading::{blame, read};
-use super::{Copied, guard, trial};
+use super::resend::Resend;
+use super::write::{put_streamed, write};
+use super::{Copied, trial};
 use crate::Shared;
 use crate::claim::Claimed;
 use crate::digest::Wanted;
@@ -28,16 +30,30 @@ pub(crate) const STREAM_MEMORY: u64 = 2 << 20;
 /// Bodies up to this size may be kept for a second attempt.
 const KEEP_FOR_RETRY: u64 = 64 << 20;
 
+/// Copies, and reads again what was refused while it was streamed, as long as it may wait for that.
 pub(crate) async fn copy(
     shared: &Arc<Shared>,
     claimed: &Claimed,
     planned: Planned,
 ) -> Result<Copied, Stopped> {
+    let mut patience = None;
+    loop {
+        match copy_once(shared, claimed, &planned).await {
+            Err(Stopped::Failed(refused)) if refused.class == FailureClass::Throttled => {
+                shared.write_pace.again(&mut patience, refused).await?;
+                shared.write_pace.calm().await;
+            }
+            end => return end,
+        }
+    }
+}
+
+async fn copy_once(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned) -> Result<Copied, Stopped> {
     let size = claimed.job.object.size;
     let slot = shared.permits.slot().await;
     let mut memory = shared.permits.memory(size.min(STREAM_MEMORY)).await;
     let began = shared.ports.clock.elapsed();
-    let body = get(shared, claimed, &planned).await?;
+    let body = get(shared, claimed, planned).await?;
     let along = along(shared, claimed, &body.head, TagsBy::Put).await?;
     let head = body.head.clone();
     let known_md5 = known_md5(shared, &head);
@@ -56,26 +72,23 @@ pub(crate) async fn copy(
         modified: head.modified,
     };
     let trust_source = claimed.failed_before() == 0;
-    let trial = trial::due(shared, &planned, size);
+    let trial = trial::due(shared, planned, size);
     let streamed =
         trust_source && trial.is_none() && (known_md5.is_some() || !ahead.is_empty() || size > KEEP_UP_TO);
     let sent = if streamed || size > KEEP_FOR_RETRY {
-        send_streamed(shared, claimed, &planned, body, request).await?
+        send_streamed(shared, claimed, planned, body, request).await?
     } else {
         memory.exchange(size).await;
-        let kept = keep(shared, claimed, &planned, body).await?;
+        let kept = keep(shared, claimed, planned, body).await?;
         let md5 = prove_kept(shared, &kept, &head.checksums, known_md5)?;
         request.md5 = Some(md5);
-        guard(shared, claimed).await?;
         let sums = kept.sums;
-        let trial = trial.map(|trial| (trial, kept.frames.clone()));
-        let frames = PutBody::Kept(kept.frames);
-        let written = shared
-            .ports
-            .destination
-            .put(&claimed.job.destination, frames, &request)
-            .await
+        let (store, key) = (&shared.ports.destination, &claimed.job.destination);
+        let put = || store.put(key, PutBody::Kept(kept.frames.clone()), &request);
+        let written = write(shared, claimed, put)
+            .await?
             .map_err(|error| super::tagged_write_failure(shared, error, !request.tags.is_empty()))?;
+        let trial = trial.map(|trial| (trial, kept.frames));
         shared.quirks.tags_are_proved_missing();
         let written = match trial {
             Some((trial, frames)) => {
@@ -115,12 +128,7 @@ struct Sent {
 async fn get(shared: &Arc<Shared>, claimed: &Claimed, planned: &Planned) -> Result<ObjectBody, Stopped> {
     let checksums = shared.quirks.has(Feature::Checksums) && !shared.quirks.source.folder;
     let request = GetRequest { pin: planned.pin.clone(), range: None, checksums };
-    let body = shared.ports.source.get(&claimed.job.source, &request).await.map_err(|error| {
-        if error.kind == longbow_core::failure::StoreErrorKind::Throttled {
-            shared.permits.throttled();
-        }
-        source_failure(error)
-    })?;
+    let body = shared.ports.source.get(&claimed.job.source, &request).await.map_err(source_failure)?;
     if body.length != claimed.job.object.size {
         return Err(Stopped::SourceChanged);
     }
@@ -155,15 +163,12 @@ async fn send_streamed(
         let wanted = Wanted { crc32c: published.crc32c.is_some(), crc32: published.crc32.is_some() };
         Some(shared.digests.stream(size, wanted))
     };
-    guard(shared, claimed).await?;
     let known = request.md5;
     let (stream, tally) = read(shared, &claimed.job.source, &planned.pin, 0, body, digest);
-    let body = PutBody::Streamed { length: size, stream };
-    let written = shared
-        .ports
-        .destination
-        .put(&claimed.job.destination, body, &request)
-        .await
+    // What fits into the memory that is granted anyway can be sent again without being read again.
+    let body = Resend::new(size, stream, size <= STREAM_MEMORY);
+    let written = put_streamed(shared, claimed, &body, &request)
+        .await?
         .map_err(|error| blame(shared, &tally, error, !request.tags.is_empty()))?;
     shared.quirks.tags_are_proved_missing();
     let digest = tally.finish().await?;

@@ -162,6 +162,13 @@ impl Climb {
         self.cut(now);
     }
 
+    /// The effect of the last step cannot be seen any more: it is taken back.
+    pub(super) fn disturbed(&mut self) {
+        if let Some(step) = self.step.take() {
+            self.limit = step.from;
+        }
+    }
+
     /// Takes a sample, and decides.
     pub(super) fn sample(&mut self, now: Instant, sample: &Sample) {
         let slow = self.slowness(sample);

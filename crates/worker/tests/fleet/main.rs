@@ -6,6 +6,7 @@ mod defects;
 mod events;
 mod failing;
 mod leftovers;
+mod load;
 mod messages;
 mod refusals;
 mod removals;
