@@ -63,6 +63,27 @@ def test_no_policy_gives_more_than_it_names(deployment, policy):
             assert resource == "*" or stars == 0, resource
 
 
+@pytest.mark.no_terraform
+def test_keys_of_kms_are_used_only_by_services_that_are_named():
+    """In every statement of a role that has a right on keys; the deployment of the tests has one of them."""
+    blocks = []
+    for path in (ROOT / "deploy").rglob("*.tf"):
+        for block in re.split(r"\n    content \{|\n  statement \{", path.read_text())[1:]:
+            body = re.split(r"\n    \}\n  \}|\n  \}\n", block)[0]
+            if re.search(r'actions\s*=.*"kms:', body):
+                blocks.append((path.parent.name, body))
+    assert len(blocks) >= 4, "the statements are found"
+    for module, body in blocks:
+        assert re.search(r'variable = "kms:ViaService"\s+values\s+= \[.*\.\*\.amazonaws\.com\*"\]', body), f"{module}:{body}"
+
+
+def test_the_key_of_a_source_is_used_through_s3_only(deployment):
+    [found] = [s for s in statements(deployment, "aws_iam_role_policy.worker") if s["Sid"] == "ReadEncrypted"]
+    assert found["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}}
+    jobsender = statements(deployment, "aws_iam_role_policy.jobsender")
+    assert not [s for s in jobsender if any(a.startswith("kms:") for a in s["Action"])], "it reads no object"
+
+
 def test_rights_follow_the_routes(deployment):
     worker = {s["Sid"]: s for s in statements(deployment, "aws_iam_role_policy.worker")}
     jobsender = {s["Sid"]: s for s in statements(deployment, "aws_iam_role_policy.jobsender")}

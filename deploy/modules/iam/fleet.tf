@@ -20,6 +20,12 @@ data "aws_iam_policy_document" "fleet" {
         variable = "kms:EncryptionContext:PARAMETER_ARN"
         values   = var.credentials_parameter_arns
       }
+
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = ["ssm.*.amazonaws.com*"]
+      }
     }
   }
 
@@ -40,6 +46,13 @@ data "aws_iam_policy_document" "fleet" {
       sid       = "UseTheKeyOfTheFleet"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = [var.kms_key_arn]
+
+      # What the key is for: queues, table, parameters, the bucket of the binary. Never by the program itself.
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = [for service in ["sqs", "dynamodb", "ssm", "s3"] : "${service}.*.amazonaws.com*"]
+      }
     }
   }
 }

@@ -50,6 +50,12 @@ data "aws_iam_policy_document" "source" {
       sid       = "ReadEncrypted"
       actions   = ["kms:Decrypt"]
       resources = [var.kms_key_arn]
+
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = ["s3.*.amazonaws.com*"]
+      }
     }
   }
 }
@@ -80,6 +86,12 @@ data "aws_iam_policy_document" "destination" {
       sid       = "WriteEncrypted"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = [var.kms_key_arn]
+
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = ["s3.*.amazonaws.com*"]
+      }
     }
   }
 }
