@@ -118,6 +118,13 @@ impl Claimed {
         self.record.as_ref().and_then(|r| r.upload().or(r.intended_upload()))
     }
 
+    /// Whether the record names an upload that holds another version of the source than this attempt's.
+    pub(crate) fn names_upload_of_another(&self) -> bool {
+        let of_another =
+            |record: &&ObjectRecord| !record.source.is(&self.job.object) && record.source != self.job.object;
+        self.unfinished_upload().is_some() && self.record.as_ref().is_some_and(|r| of_another(&r))
+    }
+
     /// Whether the record says that the object was removed: what comes without a place among the events may be older.
     pub(crate) fn was_removed(&self) -> bool {
         self.record.as_ref().is_some_and(|r| r.state == longbow_core::job::RecordState::Removed)

@@ -168,7 +168,8 @@ pub(crate) async fn settle_failure(
     }
     match disposition {
         Disposition::RetryAfter { delay, counted, keep_upload } => {
-            if !keep_upload {
+            // The record keeps no upload of another version than the one that failed: what it lets go of has no owner left.
+            if !keep_upload || claimed.names_upload_of_another() {
                 forget_upload(shared, &claimed).await?;
             }
             tracing::debug!(key = %claimed.job.source, class = %failure.class, %failure, ?delay, "attempt failed");

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longbow_core::failure::{Feature, StoreErrorKind};
+use longbow_core::failure::{Failure, Feature, StoreErrorKind};
 use longbow_core::job::{RecordEvent, UploadRecord};
 use longbow_core::object::{Checksums, Prefix};
 use longbow_core::port::{CompleteRequest, CreateRequest, ListedUpload, UploadId, Written};
@@ -48,7 +48,8 @@ pub(super) async fn open(
         }
         abort(shared, claimed, &old.upload).await?;
     }
-    abort_unknown(shared, claimed).await;
+    // The record is about to name another one, and then nobody could tell any more whose the first is.
+    look_for_unknown(shared, claimed).await.map_err(Stopped::Failed)?;
     let crc64nvme = shared.quirks.has(Feature::Checksums);
     // Noted before it is created: should the answer be lost, the next attempt knows what to look for.
     let intended = UploadRecord::intended(plan, crc64nvme, shared.ports.clock.now());
@@ -112,16 +113,28 @@ pub(super) async fn abort(shared: &Shared, claimed: &Claimed, upload: &UploadId)
     shared.ports.state.forget_parts(&claimed.subject, upload).await.map_err(Stopped::Backend)
 }
 
-/// Gives up what an attempt had begun whose answer was lost: uploads of exactly this key, begun when that attempt was
-/// about to. Whoever else uploads to the same key in those moments fights over the object anyway.
+/// Gives up what an attempt had begun whose answer was lost, as far as that can be done now.
 pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
-    let Some(intended) = claimed.record().and_then(|r| r.intended_upload()) else { return };
+    if let Err(error) = look_for_unknown(shared, claimed).await {
+        let key = &claimed.job.destination;
+        tracing::warn!(%key, %error, "an upload whose answer was lost could not be looked for");
+    }
+}
+
+/// Aborts uploads of exactly this key, begun when an attempt whose answer was lost was about to. Whoever else uploads to
+/// the same key in those moments fights over the object anyway.
+async fn look_for_unknown(shared: &Shared, claimed: &Claimed) -> Result<(), Failure> {
+    let Some(intended) = claimed.record().and_then(|r| r.intended_upload()) else { return Ok(()) };
     let (store, key) = (&shared.ports.destination, &claimed.job.destination);
     let listed = match store.list_uploads(&Prefix::raw(key.as_str())).await {
         Ok(listed) => listed,
+        Err(error) if matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled) => {
+            return Err(error.into());
+        }
+        // A store that does not list them, or not to us, never will.
         Err(error) => {
-            tracing::warn!(%key, %error, "an upload whose answer was lost could not be looked for");
-            return;
+            tracing::warn!(%key, %error, "an upload whose answer was lost cannot be looked for");
+            return Ok(());
         }
     };
     let ours = |u: &ListedUpload| u.key == *key && u.initiated.is_some_and(|t| intended.may_have_become(t));
@@ -130,6 +143,7 @@ pub(crate) async fn abort_unknown(shared: &Shared, claimed: &Claimed) {
             tracing::warn!(%key, %error, "an upload whose answer was lost could not be aborted");
         }
     }
+    Ok(())
 }
 
 /// Makes the parts one object. A store that has not taken the checksum of the whole gets the object once more without.
