@@ -108,5 +108,9 @@ pub fn replay(plan: Plan) -> (Verdict, Vec<Entry>) {
 
 /// What the checkers have to know of a plan.
 pub fn rules(plan: &Plan) -> Rules {
-    Rules { propagate: plan.propagate, tells: !plan.kms && plan.checksums, traces: !plan.ends_only }
+    Rules {
+        propagate: plan.propagate,
+        tells: !plan.kms && plan.checksums && !plan.by_version,
+        traces: !plan.ends_only,
+    }
 }

@@ -1,7 +1,9 @@
 //! I11: no upload of our own is left at the end, and nobody else's is touched.
 //!
-//! An upload of which the state store could not be told is left to a lifecycle rule of the bucket (decision 0016): where a
-//! write of the key's record failed, nothing is said of its uploads.
+//! An upload of which nobody could be told is left to a lifecycle rule of the bucket (decision 0016). Nothing is said here of
+//! - uploads of a key of which a write of the record failed;
+//! - an upload that the store began after its caller had given up waiting;
+//! - an upload whose abort failed, and uploads that were there when a look for them failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +15,9 @@ use crate::journal::{Call, Detail, Entry, Key, Place, What};
 pub(super) struct Orphans {
     ours: BTreeMap<u32, Key>,
     strangers: Vec<u32>,
-    left: Vec<u32>,
+    last: u32,
     untold: BTreeSet<Key>,
+    excused: BTreeSet<u32>,
 }
 
 impl Checker for Orphans {
@@ -22,6 +25,16 @@ impl Checker for Orphans {
         match entry.what {
             What::UploadBegun(key, upload) => {
                 self.ours.insert(upload, key);
+                self.last = upload;
+            }
+            What::Called(Place::Destination, Call::CreateUpload, Key::NONE, ..) => {
+                self.excused.insert(self.last);
+            }
+            What::Called(Place::Destination, Call::Abort, _, Detail::Upload(upload), Err(_)) => {
+                self.excused.insert(upload);
+            }
+            What::Called(Place::Destination, Call::ListUploads, _, _, Err(_)) => {
+                self.excused.extend(self.ours.keys());
             }
             What::StrangersUpload(upload) => self.strangers.push(upload),
             What::Called(Place::State, Call::Swap | Call::AddPart, key, _, Err("failed")) => {
@@ -33,10 +46,10 @@ impl Checker for Orphans {
                 breaches.add("I11", format!("upload {upload} of somebody else is aborted"));
             }
             What::UploadLeft(upload) => {
-                self.left.push(upload);
                 if let Some(key) = self.ours.get(&upload)
                     && story.rules.traces
                     && !self.untold.contains(key)
+                    && !self.excused.contains(&upload)
                 {
                     breaches.add("I11", format!("upload {upload} of {key} is left behind"));
                 }

@@ -28,6 +28,8 @@ impl Checker for Permitted {
                 }
                 let removed = of.before.map_or(0, |(bytes, _)| of.newest(bytes));
                 let later = of.versions.iter().any(|(serial, bytes)| bytes.is_none() && *serial > removed);
+                // The jobsender, where it is asked to, removes whatever the source does not have.
+                let later = later || of.source().1.is_none();
                 if !later {
                     breaches
                         .add("I14", format!("{key} v{removed} is removed, and the source has had it since"));
