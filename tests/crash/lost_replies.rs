@@ -36,7 +36,7 @@ async fn killed_then_lost(scenario: &Scenario) -> usize {
             // Where queue or state fail, the worker of one route ends; whoever started it starts it again.
             assert!(stage.play(&faults).await.is_some(), "{}", history.told);
             history.disturbed((&stage, scenario), &known, &faults, call.call);
-            history.lost += 1;
+            history.lost(call.call);
             finish(&stage, scenario, &known, &mut history).await;
             pairs += 1;
         }
@@ -65,7 +65,7 @@ async fn lost_then_killed(scenario: &Scenario) -> usize {
             faults.add(lose(&known.journal, call));
             assert_eq!(stage.play(&faults).await, None, "{}: nobody was killed", history.told);
             history.disturbed((&stage, scenario), &known, &faults, &killed_in(&faults, &then));
-            history.lost += 1;
+            history.lost(call.call);
             nothing_half_is_visible(&stage, &history).await;
             finish(&stage, scenario, &known, &mut history).await;
             pairs += 1;

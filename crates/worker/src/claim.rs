@@ -143,6 +143,12 @@ impl Claimed {
             .is_some_and(|r| matches!(r.state, Copied { .. }) && r.source.is(&self.job.object))
     }
 
+    /// Whether the record says that this very source was copied, not found, by the transfer that the job belongs to.
+    pub(crate) fn was_copied_by_its_transfer(&self) -> bool {
+        let record = self.record.as_ref().filter(|_| self.was_copied() && !self.of_event);
+        record.is_some_and(|record| !record.found && record.transfer.as_ref() == Some(&self.job.transfer))
+    }
+
     /// Whether the job is a duplicate of what was done and told already. In a fleet any worker may have done it, for the
     /// same transfer: another one has to be told of it, and counts it as its own. On one machine, and of events, this
     /// run itself has.

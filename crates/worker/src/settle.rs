@@ -67,8 +67,12 @@ pub(crate) async fn settle(
             return Ok(Conclusion::quiet(Answer::Acknowledge));
         }
         Finished::Equal(equal) => {
-            // What an earlier attempt of this very job had brought there was copied, not skipped.
-            let ours = claimed.is_second_look() && !claimed.job.inspect && equal.proof != Proof::Recorded;
+            // What an earlier attempt of this very job had brought there was copied, not skipped; also when that attempt
+            // had recorded it, and was killed before it could tell.
+            let recorded = equal.proof == Proof::Recorded;
+            let ours = claimed.is_second_look()
+                && !claimed.job.inspect
+                && (!recorded || claimed.was_copied_by_its_transfer());
             report = Report {
                 destination_etag: equal.destination_etag.clone(),
                 checksums: equal.checksums,
