@@ -7,5 +7,6 @@ mod differing;
 mod documents;
 mod emulated;
 mod recovery;
+mod storm;
 mod trip;
 mod world;

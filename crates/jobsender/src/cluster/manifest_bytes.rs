@@ -74,8 +74,17 @@ pub fn manifest_of_object(
     key: ObjectKey,
     stop: CancellationToken,
 ) -> BodyStream {
-    let reading =
-        Reading { store, key, stop, pin: ReadPin::default(), at: 0, size: None, body: None, fruitless: 0, refusals: Refusals::default() };
+    let reading = Reading {
+        store,
+        key,
+        stop,
+        pin: ReadPin::default(),
+        at: 0,
+        size: None,
+        body: None,
+        fruitless: 0,
+        refusals: Refusals::default(),
+    };
     let frames = stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|frame| (frame, reading)))
     });

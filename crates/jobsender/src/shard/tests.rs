@@ -278,3 +278,29 @@ async fn what_is_read_ahead_is_bounded() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(store.count("list") - before, held, "and then it waits");
 }
+
+/// A storm of refusals stops a listing and ends none: of all its pages one at a time is asked for again.
+#[tokio::test(start_paused = true)]
+async fn a_storm_in_a_listing_costs_a_tenth_more_requests_and_no_page() {
+    let keys: Vec<String> = (0..20_000).map(|n| format!("{n:06}")).collect();
+    let mut costs = Vec::new();
+    for storms in [false, true] {
+        let (_s3, store) = store(&keys, 20);
+        store.configure(|settings| settings.latency = Duration::from_millis(100));
+        let faults = Faults::new();
+        let began = tokio::time::Instant::now();
+        let refuses = move || {
+            let at = began.elapsed();
+            let storm = storms && at > Duration::from_secs(4) && at < Duration::from_secs(304);
+            storm.then_some(StoreErrorKind::Throttled)
+        };
+        faults.add(Rule::new("list", Fault::When(Arc::new(refuses))));
+        let found = listed(source(FaultyStore::new("store", store, &faults), ""), 16).await.unwrap();
+        assert_eq!(found, keys);
+        costs.push((faults.count("list"), began.elapsed()));
+    }
+    println!("{costs:?}");
+    let [(calm, short), (stormy, long)] = costs[..] else { unreachable!() };
+    assert!(stormy * 10 <= calm * 11, "{stormy} requests instead of {calm}");
+    assert!(long < short + Duration::from_secs(300 + 15), "{long:?} after {short:?}");
+}

@@ -8,6 +8,7 @@ mod convert;
 mod headers;
 mod listing;
 mod reading;
+mod refusing;
 mod s3;
 mod tagging;
 mod uploads;
@@ -21,12 +22,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::fake::FakeS3;
+use refusing::Guarded;
+
+pub use refusing::Turnstile;
 
 /// Who may use the server.
 #[derive(Clone)]
@@ -66,18 +70,31 @@ impl Drop for Server {
 
 /// Serves `fake` on a free port of 127.0.0.1.
 pub async fn serve(fake: FakeS3, options: ServerOptions) -> std::io::Result<Server> {
-    listen(fake, Some(options)).await
+    listen(fake, Some(options), None).await
+}
+
+/// The same behind a turnstile, which counts requests and refuses those that a test wants refused.
+pub async fn serve_behind(
+    fake: FakeS3,
+    options: ServerOptions,
+    turnstile: Turnstile,
+) -> std::io::Result<Server> {
+    listen(fake, Some(options), Some(turnstile)).await
 }
 
 /// Serves on a free port; without options anybody may do anything.
-async fn listen(fake: FakeS3, options: Option<ServerOptions>) -> std::io::Result<Server> {
+async fn listen(
+    fake: FakeS3,
+    options: Option<ServerOptions>,
+    turnstile: Option<Turnstile>,
+) -> std::io::Result<Server> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let addr = listener.local_addr()?;
     let mut builder = S3ServiceBuilder::new(s3::FakeServer::new(fake));
     if let Some(ServerOptions { access_key, secret_key }) = options {
         builder.set_auth(OneKey { access_key, secret_key: secret_key.into() });
     }
-    let handle = tokio::spawn(accept(listener, builder.build()));
+    let handle = tokio::spawn(accept(listener, Guarded { service: builder.build(), turnstile }));
     Ok(Server { addr, handle })
 }
 
@@ -99,7 +116,7 @@ impl S3Auth for OneKey {
 }
 
 /// Takes connections until it is aborted; they end with it.
-async fn accept(listener: TcpListener, service: S3Service) {
+async fn accept(listener: TcpListener, service: Guarded) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = tokio::select! {

@@ -50,7 +50,7 @@ async fn ask(addr: SocketAddr, head: &str, body: &[u8]) -> Answer {
 async fn world() -> (Arc<FakeStore>, Server) {
     let fake = FakeS3::new();
     let store = fake.create_bucket("bucket");
-    let server = listen(fake, None).await.unwrap();
+    let server = listen(fake, None, None).await.unwrap();
     (store, server)
 }
 

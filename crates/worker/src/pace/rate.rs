@@ -27,7 +27,7 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// … or, where there are few answers and no refusals, after this.
 const LONG_WINDOW: Duration = Duration::from_secs(3);
 /// Answers that can be judged, at most.
-const ENOUGH: f64 = 32.0;
+const ENOUGH: f64 = 64.0;
 /// So small a share of refusals is what it costs to know the limit.
 const TOLERATED: f64 = 0.02;
 /// A greater share of refusals is never taken for one that has nothing to do with the rate.
@@ -115,7 +115,7 @@ pub(super) struct Rate {
     first: bool,
     /// The share of refusals that does not depend on the rate.
     unrelated: f64,
-    /// Whether the rate was what held requests back.
+    /// Whether that was so when it was looked at last.
     held: bool,
 }
 
@@ -145,7 +145,7 @@ impl Rate {
         matches!(self.mode, Mode::Closed { .. })
     }
 
-    /// Whether requests wait for this rate and not for anything else.
+    /// Whether it is this rate, and what the store refuses, that requests wait for.
     pub(super) fn holds(&self) -> bool {
         self.is_closed() || self.held
     }
@@ -203,6 +203,7 @@ impl Rate {
             return self.judge(now);
         }
         self.measure(now);
+        (self.ceiling, self.cut_for, self.first) = (None, None, false);
         self.begin(now, Mode::Closed { next: now + PROBES.delay(0, chance), tries: 0 });
         Change::Closed(0)
     }
@@ -242,7 +243,7 @@ impl Rate {
         }
         let answered = self.measure(now);
         let share = self.window.refused / count;
-        self.held = self.window.waited;
+        self.held = self.window.waited || self.window.refused > 0.0;
         self.window = Window::new(now);
         self.unrelated *= 0.995;
         // Chance alone makes it greater at times.

@@ -1,9 +1,12 @@
 //! From messages to work: what is carried out, refused, passed over, and when a delivery is removed.
 
+use std::time::Duration;
+
 use longbow_core::failure::StoreErrorKind;
-use longbow_core::job::{CopyJob, Observation, SourceVersion, TransferId, encode};
+use longbow_core::job::{CopyJob, Observation, RouteStamp, SourceVersion, TransferId, encode, encode_for};
 use longbow_core::port::Counted;
 use longbow_testkit::fault::{Fault, Rule};
+use longbow_worker::{Drain, Stopping};
 
 use crate::world::{Record, World, created, notification, removed};
 
@@ -84,6 +87,75 @@ async fn what_is_no_job_of_a_route_goes_to_the_dead_letters_as_it_is_and_at_once
 
 fn created_elsewhere() -> String {
     notification(&[record("a", 1)]).replace(r#""name":"source""#, r#""name":"somebody-elses""#)
+}
+
+/// A jobsender may have newer routes than this worker, which looks at them every two minutes.
+#[tokio::test(start_paused = true)]
+async fn jobs_of_routes_that_are_not_known_yet_are_left_for_the_worker_that_knows_them() {
+    let world = World::new();
+    world.source.put_bytes("a", b"x");
+    let etag = world.source.object("a").expect("an object").etag.clone();
+    let stamp = |name: &str, to: &str| RouteStamp {
+        name: crate::world::name(name),
+        from: "source".to_owned(),
+        to: to.to_owned(),
+    };
+    let job = |destination: &str| CopyJob {
+        source: "a".into(),
+        destination: destination.into(),
+        object: SourceVersion { size: 1, etag: Some(etag.clone()), version: None, modified: None },
+        observed: Observation::Absent,
+        inspect: false,
+        transfer: TransferId("t".into()),
+    };
+    let unknown = encode_for(&stamp("two", "second"), &job("copy/a"));
+    let moved = encode_for(&stamp("one", "where-it-went-before"), &job("a"));
+    for body in [&unknown, &moved] {
+        world.send(body);
+    }
+    let drain = Drain::new();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(250)).await;
+        drain.begin(Stopping::Reconfigured, None);
+    };
+    let (summary, ()) = tokio::join!(world.serve(&drain), stop);
+    assert_eq!((summary.copied, summary.failed), (0, 0));
+    assert!(world.s3.journal().is_empty(), "no store is asked");
+    assert_eq!(world.queue.dead_letters(), Vec::new());
+    assert_eq!(world.faults.count("change_visibility"), 10, "each came five times in 250 seconds");
+    // With the new routes, the job is one as any other; the one for a place that the route has left is put aside.
+    let world = World { both: true, ..world };
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert_eq!(world.second.get_bytes("copy/a").as_deref(), Some(&b"x"[..]));
+    let dead = world.queue.dead_letters();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].0, moved, "byte for byte");
+    assert!(dead[0].1.contains("where-it-went-before"), "{}", dead[0].1);
+    assert_eq!(world.observer.counted(Counted::Refused), 1);
+    assert_eq!(world.observer.notices().len(), 1, "said once, when it is put aside");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_stays_unknown_costs_ten_receptions_and_asks_no_store() {
+    let world = World::new();
+    let stamp = RouteStamp { name: crate::world::name("forged"), from: "source".into(), to: "theirs".into() };
+    let job = CopyJob {
+        source: "a".into(),
+        destination: "a".into(),
+        object: SourceVersion { size: 1, etag: None, version: None, modified: None },
+        observed: Observation::Absent,
+        inspect: false,
+        transfer: TransferId("t".into()),
+    };
+    world.send(&encode_for(&stamp, &job));
+    let began = tokio::time::Instant::now();
+    world.run().await;
+    assert!(world.s3.journal().is_empty());
+    assert_eq!(world.faults.count("load") + world.faults.count("swap"), 0);
+    assert_eq!(world.faults.count("change_visibility"), 9);
+    assert!((540..560).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(world.queue.dead_letters().len(), 1);
 }
 
 /// LBB-10: the event's name was never read, so that removals and trials failed until they were dead letters.

@@ -349,7 +349,8 @@ async fn metadata_that_is_no_utf_8_is_counted_and_the_object_still_read() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_whose_bytes_are_at_hand_are_repeated_and_streams_are_not() {
-    let canned = Canned::new(|_| reply(500, "<Error><Code>InternalError</Code><Message>no</Message></Error>"));
+    let canned =
+        Canned::new(|_| reply(500, "<Error><Code>InternalError</Code><Message>no</Message></Error>"));
     let store = open(&canned).await;
     let stream = futures_util::stream::iter([Ok(Bytes::from_static(b"abc"))]);
     let streamed = PutBody::Streamed { length: 3, stream: Box::pin(stream) };

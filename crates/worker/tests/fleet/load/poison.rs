@@ -8,19 +8,15 @@ use longbow_core::job::RecordState;
 use longbow_testkit::fault::{Fault, Rule};
 use tokio::time::Instant;
 
-use super::ask_for;
+use super::{ask_for, burden};
 use crate::world::World;
 
 const GOOD: usize = 7600;
-const LATENCY: Duration = Duration::from_millis(50);
 
 fn world() -> World {
     let mut world = World::new();
     world.options.max_requests = 16;
-    for call in ["get", "put", "head"] {
-        world.faults.add(Rule::new(call, Fault::Delay(LATENCY)).on("source"));
-        world.faults.add(Rule::new(call, Fault::Delay(LATENCY)).on("destination"));
-    }
+    burden(&world, None);
     world
 }
 
