@@ -1,4 +1,4 @@
-"""Fixtures of the black-box tests: the servers, buckets, a proxy, the program.
+"""Fixtures of the black-box tests: the servers, buckets, a proxy, the program, a fleet's queue and table, a wrong clock.
 
 The servers come from the environment (`tests/run` starts them); without it they are started here, so that
 `pytest tests/blackbox` works alone, with the packages of `tests/requirements.txt`.
@@ -13,7 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import clocks  # noqa: E402
 from chaos import Proxy  # noqa: E402
+from fleet import Cluster  # noqa: E402
 from program import Longbow  # noqa: E402
 from servers import Servers  # noqa: E402
 from stores import Bucket, Store  # noqa: E402
@@ -123,3 +125,45 @@ def make_longbow(tmp_path, variables):
 def longbow(make_longbow):
     """The program in a fresh home."""
     return make_longbow()
+
+
+@pytest.fixture
+def cluster(ministack, longbow):
+    """A queue and a table that nobody else uses."""
+    cluster = Cluster(ministack)
+    longbow.environment.update(cluster.environment)
+    longbow("state", "create-table", "--table", cluster.table)
+    return cluster
+
+
+@pytest.fixture
+def parameters(ministack, longbow):
+    """Stores a parameter and gives its name."""
+    client = Cluster.client(ministack, "ssm")
+    longbow.environment["AWS_ENDPOINT_URL_SSM"] = ministack.url
+    made = []
+
+    def put(value, kind="String", name=None):
+        name = name or f"/longbow-test/{Cluster.unique()}"
+        client.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+        made.append(name)
+        return name
+
+    yield put
+    for name in set(made):
+        client.delete_parameter(Name=name)
+
+
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory):
+    """What makes a clock wrong."""
+    library = clocks.build(tmp_path_factory.mktemp("clock"))
+    if library is None:
+        pytest.skip("needs a C compiler")
+    return library
+
+
+@pytest.fixture
+def clock(clock_library, tmp_path):
+    """The program's clock."""
+    return clocks.WrongClock(clock_library, tmp_path / "offset")

@@ -7,17 +7,8 @@ import pytest
 
 from ec2 import INSTANCE, LIFECYCLE, REBALANCE, SPOT, Ec2
 from faults import Delay
+from fleet import wait_for
 from stores import MIB, assert_same, content
-from test_cluster import Cluster, wait_for
-
-
-@pytest.fixture
-def cluster(ministack, longbow):
-    """A queue and a table that nobody else uses."""
-    cluster = Cluster(ministack)
-    longbow.environment.update(cluster.environment)
-    longbow("state", "create-table", "--table", cluster.table)
-    return cluster
 
 
 @pytest.fixture

@@ -17,36 +17,10 @@ from pathlib import Path
 import pytest
 
 import faults
+from fleet import Cluster, wait_for
 from program import binary
 from stores import GIB, MIB, Place, assert_same, content
-from test_cluster import Cluster, wait_for
 from zeros import Zeros
-
-# What a clock says is what the system says, and so many seconds more as stand in a file.
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-static long offset(void) {
-    char text[32] = {0};
-    int file = open(getenv("CLOCK_OFFSET_FILE"), O_RDONLY);
-    if (file < 0) return 0;
-    long count = read(file, text, sizeof text - 1);
-    close(file);
-    return count > 0 ? atol(text) : 0;
-}
-int clock_gettime(clockid_t which, struct timespec *now) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int answer = real(which, now);
-    if (answer == 0 && which == CLOCK_REALTIME) now->tv_sec += offset();
-    return answer;
-}
-"""
-
 
 @pytest.fixture
 def store(seaweedfs):
@@ -60,40 +34,6 @@ def longbow(make_longbow):
     longbow = make_longbow()
     longbow.environment |= {"LONGBOW_WORKER__RETRY_FIRST": "50ms", "LONGBOW_WORKER__RETRY_MOST": "500ms"}
     return longbow
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory):
-    """The library."""
-    compiler = shutil.which("cc")
-    if not compiler:
-        pytest.skip("needs a C compiler")
-    folder = tmp_path_factory.mktemp("clock")
-    (folder / "clock.c").write_text(SHIM)
-    library = folder / "clock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, folder / "clock.c", "-ldl"], check=True)
-    return library
-
-
-class WrongClock:
-    """By how many seconds the program's clock is wrong; to be changed at any time."""
-
-    def __init__(self, library, file):
-        self._file = file
-        self.environment = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_FILE": str(file)}
-        self.set(0)
-
-    def set(self, seconds):
-        """The whole file at once: the program reads it at any moment."""
-        other = self._file.with_suffix(".new")
-        other.write_text(str(seconds))
-        other.rename(self._file)
-
-
-@pytest.fixture
-def clock(shim, tmp_path):
-    """The program's clock."""
-    return WrongClock(shim, tmp_path / "offset")
 
 
 @pytest.mark.parametrize("minutes", [20, -20])

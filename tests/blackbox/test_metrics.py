@@ -8,17 +8,14 @@ import urllib.request
 import pytest
 
 from faults import Delay
+from fleet import arguments, wait_for
 from stores import content
-from test_cluster import Cluster, arguments, wait_for
 
 
 @pytest.fixture
-def cluster(ministack, longbow):
+def cluster(cluster, longbow):
     """A queue and a table that nobody else uses; figures are wanted."""
-    cluster = Cluster(ministack)
-    longbow.environment.update(cluster.environment)
     longbow.environment |= {"LONGBOW_METRICS__EMF": "true", "LONGBOW_METRICS__INTERVAL": "1s"}
-    longbow("state", "create-table", "--table", cluster.table)
     return cluster
 
 

@@ -11,8 +11,14 @@ import pytest
 
 from chaos import Proxy
 from faults import Refuse, Reply
+from fleet import arguments, event
 from stores import MIB, content
-from test_cluster import arguments, cluster, event, store  # noqa: F401
+
+
+@pytest.fixture
+def store(seaweedfs):
+    """The buckets' store."""
+    return seaweedfs
 
 
 def status(longbow, sides, *flags, **options):
@@ -23,12 +29,12 @@ def status(longbow, sides, *flags, **options):
     return found
 
 
-def operator_flags(longbow, source, destination, cluster):  # noqa: F811
+def operator_flags(longbow, source, destination, cluster):
     """The flags of these commands."""
     return [*longbow.sides(source.at(), destination.at()), *cluster.flags, "--json"]
 
 
-def borrow(cluster, most):  # noqa: F811
+def borrow(cluster, most):
     """Bodies of so many different messages, which are visible again."""
     taken = []
     while len(taken) < most:
@@ -50,7 +56,7 @@ def adds_up(transfer):
     assert sum(part["bytes"] for part in parts) == transfer["planned"]["bytes"], transfer
 
 
-def table_counts(cluster, transfer):  # noqa: F811
+def table_counts(cluster, transfer):
     """State → unique objects of a transfer, as boto3 reads the table."""
     found = collections.Counter()
     for item in cluster.items():
@@ -61,7 +67,7 @@ def table_counts(cluster, transfer):  # noqa: F811
 
 @pytest.mark.timeout(180)
 def test_counts_are_exact_by_unique_object_with_duplicates_failures_and_what_was_there(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     objects = {f"d/{n:03}": content(100 + n, n) for n in range(150)}
     source.fill(objects)
@@ -136,7 +142,7 @@ def test_counts_are_exact_by_unique_object_with_duplicates_failures_and_what_was
 
 
 def test_a_later_transfer_counts_what_it_planned_and_the_earlier_one_says_so(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.fill({f"{n}": b"one" for n in range(6)})
     sides = arguments(longbow, source, destination, cluster)
@@ -158,7 +164,7 @@ def test_a_later_transfer_counts_what_it_planned_and_the_earlier_one_says_so(
 
 
 def test_what_the_jobsender_itself_removes_is_noted_with_its_run(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.put("kept", b"x")
     destination.fill({"kept": b"x", "extra 1": b"y", "extra 2": b"z"})
@@ -170,7 +176,7 @@ def test_what_the_jobsender_itself_removes_is_noted_with_its_run(
 
 
 def test_a_jobsender_that_is_refused_or_only_looks_leaves_no_note(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.fill({f"{n}": b"x" for n in range(3)})
     sides = arguments(longbow, source, destination, cluster)
@@ -181,7 +187,7 @@ def test_a_jobsender_that_is_refused_or_only_looks_leaves_no_note(
 
 
 def test_events_are_counted_apart_and_take_nothing_from_a_transfer(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.fill({"planned": b"one", "by event": b"two"})
     sides = arguments(longbow, source, destination, cluster)
@@ -205,7 +211,7 @@ ODD = ["=1+1", 'quote " and, comma', "line\nbreak", "tab\t", " blank ", "ü/é",
 
 
 def test_a_report_has_every_object_once_in_order_and_every_byte_of_its_key(
-    longbow, cluster, ministack, make_bucket  # noqa: F811
+    longbow, cluster, ministack, make_bucket
 ):
     source, destination = make_bucket(ministack, "source"), make_bucket(ministack, "destination")
     source.fill({f"p/{key}": b"x" * n for n, key in enumerate(ODD)})
@@ -239,7 +245,7 @@ def test_a_report_has_every_object_once_in_order_and_every_byte_of_its_key(
 
 
 def test_an_object_is_shown_with_its_record_both_sides_and_its_dead_letters(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.fill({"in/a b": b"hello", "in/gone": b"x"})
     sides = [*longbow.sides(source.at("in"), destination.at("out")), *cluster.flags]
@@ -269,7 +275,7 @@ def test_an_object_is_shown_with_its_record_both_sides_and_its_dead_letters(
 
 
 def test_an_object_in_work_shows_its_upload_and_its_parts(
-    longbow, cluster, source, destination, make_proxy  # noqa: F811
+    longbow, cluster, source, destination, make_proxy
 ):
     source.put_parts("large", content(20 * MIB), 5 * MIB)
     slow = make_proxy(destination.store)
@@ -296,7 +302,7 @@ def test_an_object_in_work_shows_its_upload_and_its_parts(
 
 
 def test_several_routes_are_looked_after_together_and_one_by_one(
-    longbow, cluster, store, source, destination, make_bucket  # noqa: F811
+    longbow, cluster, store, source, destination, make_bucket
 ):
     second = make_bucket(store, "second")
     source.fill({f"a/{n}": b"x" * 10 for n in range(5)} | {f"b/{n}": b"y" for n in range(3)})
@@ -346,7 +352,7 @@ def rights(longbow, sides, *flags, expect=0, **options):
 
 
 def test_with_every_right_the_doctor_is_content_and_leaves_no_trace(
-    longbow, cluster, source, destination  # noqa: F811
+    longbow, cluster, source, destination
 ):
     source.put("a", b"a")
     flags = operator_flags(longbow, source, destination, cluster)
@@ -406,7 +412,7 @@ def target(name):
         ("ChangeMessageVisibility", "sqs:ChangeMessageVisibility"),
     ],
 )
-def test_a_refused_right_of_a_service_is_named(longbow, cluster, source, destination, call, action):  # noqa: F811
+def test_a_refused_right_of_a_service_is_named(longbow, cluster, source, destination, call, action):
     proxy = Proxy(cluster.url)
     try:
         proxy.inject(Deny(400, "AccessDeniedException"), where=target(call))
@@ -435,7 +441,7 @@ def test_a_refused_right_of_a_service_is_named(longbow, cluster, source, destina
     ],
 )
 def test_a_refused_right_of_a_bucket_is_named(
-    longbow, cluster, source, destination, make_proxy, operation, side, action  # noqa: F811
+    longbow, cluster, source, destination, make_proxy, operation, side, action
 ):
     source.put("a", b"a")
     destination.put("b", b"b")
@@ -456,7 +462,7 @@ def test_a_refused_right_of_a_bucket_is_named(
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_parameters_are_tried_too(longbow, cluster, source, destination, refused):  # noqa: F811
+def test_parameters_are_tried_too(longbow, cluster, source, destination, refused):
     pair = {"src_bucket": source.name, "src_prefix": "", "des_bucket": destination.name, "des_prefix": ""}
     ssm = boto3.client(
         "ssm", endpoint_url=cluster.url, region_name="us-east-1", aws_access_key_id=source.store.access_key,
@@ -480,7 +486,7 @@ def test_parameters_are_tried_too(longbow, cluster, source, destination, refused
     assert ("s3:ListBucket" in found) is not refused
 
 
-def test_what_is_not_there_is_a_line_and_not_the_end(longbow, cluster, source, make_bucket, destination):  # noqa: F811
+def test_what_is_not_there_is_a_line_and_not_the_end(longbow, cluster, source, make_bucket, destination):
     sides = longbow.sides(source.at(), destination.at())
     lines, summary = rights(
         longbow, [*sides, "--queue-url", "there-is-no-such-queue", "--table", "no-such-table", "--json"], expect=2
@@ -493,7 +499,7 @@ def test_what_is_not_there_is_a_line_and_not_the_end(longbow, cluster, source, m
     assert summary["wrong"] == len(wrong)
 
 
-def test_commands_without_a_route_say_what_is_missing(longbow, cluster):  # noqa: F811
+def test_commands_without_a_route_say_what_is_missing(longbow, cluster):
     for command in (["status"], ["doctor"], ["report", "all"], ["jobs", "show", "k"]):
         run = longbow(*command, *cluster.flags, expect=2)
         assert "SOURCE" in run.err + run.out, str(run)

@@ -5,9 +5,14 @@ import json
 import pytest
 
 from faults import Delay
+from fleet import wait_for
 from stores import assert_same, content
-from test_cluster import wait_for
-from test_routes import cluster, parameters, store  # noqa: F401 (fixtures)
+
+
+@pytest.fixture
+def store(seaweedfs):
+    """The buckets' store."""
+    return seaweedfs
 
 
 def settings_of(cluster, places, of_cluster=None, **more):

@@ -5,41 +5,14 @@ import json
 import pytest
 
 from faults import Delay
+from fleet import wait_for
 from stores import assert_same, content
-from test_cluster import Cluster, wait_for
-
-
-@pytest.fixture
-def cluster(ministack, longbow):
-    """A queue, a table and parameters that nobody else uses."""
-    cluster = Cluster(ministack)
-    longbow.environment.update(cluster.environment)
-    longbow("state", "create-table", "--table", cluster.table)
-    return cluster
 
 
 @pytest.fixture
 def store(seaweedfs):
     """The buckets' store."""
     return seaweedfs
-
-
-@pytest.fixture
-def parameters(ministack, longbow):
-    """Stores a parameter and gives its name."""
-    client = Cluster.client(ministack, "ssm")
-    longbow.environment["AWS_ENDPOINT_URL_SSM"] = ministack.url
-    made = []
-
-    def put(value, kind="String", name=None):
-        name = name or f"/longbow-test/{Cluster.unique()}"
-        client.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
-        made.append(name)
-        return name
-
-    yield put
-    for name in set(made):
-        client.delete_parameter(Name=name)
 
 
 def settings(longbow, text):

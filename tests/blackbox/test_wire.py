@@ -17,9 +17,8 @@ import pytest
 
 import faults
 from chaos import Proxy
+from fleet import Cluster, wait_for
 from stores import MIB, Place, assert_same, composite_etag, content
-from test_cluster import Cluster, wait_for
-from test_machine import clock, shim  # noqa: F401
 
 SMALL, PARTS = content(200_000), content(16 * MIB + 5)
 PART = 6 * MIB
@@ -238,7 +237,7 @@ class Keys:
         self._server.server_close()
 
 
-def test_keys_that_are_replaced_in_mid_upload_cost_no_part(ministack, make_bucket, make_proxy, longbow, clock):  # noqa: F811
+def test_keys_that_are_replaced_in_mid_upload_cost_no_part(ministack, make_bucket, make_proxy, longbow, clock):
     """The first key is refused from the second part on; the upload goes on with the second key. Keys are not asked for twice
     within seconds: the clock goes on by a minute."""
     source, destination, writes = make_bucket(ministack), make_bucket(ministack), make_proxy(ministack)
