@@ -6,6 +6,7 @@ receive. It understands just enough of S3 to name each request's operation, buck
 """
 
 import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
@@ -234,6 +235,8 @@ class Proxy:
         except Hangup as hangup:
             try:
                 client.sendall(hangup.last)
+                if hangup.reset:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             except OSError:
                 pass
         except (OSError, ValueError):

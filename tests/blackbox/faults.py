@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 
 class Hangup(Exception):
-    """Send these last bytes, then close the connection without a word."""
+    """Send these last bytes, then close the connection without a word, or reset it."""
 
-    def __init__(self, last=b""):
+    def __init__(self, last=b"", reset=False):
         super().__init__("connection closed by a scripted fault")
-        self.last = last
+        self.last, self.reset = last, reset
 
 
 @dataclass
@@ -68,9 +68,10 @@ class Refuse(Fault):
     code: str
     acted: bool = False
     headers: tuple = ()
+    message: str = "made up by the proxy"
 
     def _reply(self, exchange):
-        body = b"" if exchange.method == "HEAD" else error_document(self.code)
+        body = b"" if exchange.method == "HEAD" else error_document(self.code, self.message)
         return Reply(self.status, body, (("Content-Type", "application/xml"), *self.headers))
 
     def before(self, exchange, proxy):
@@ -122,6 +123,37 @@ class CutReply(Fault):
         if offset + len(data) > self.at:
             raise Hangup(data[: max(0, self.at - offset)])
         return data
+
+
+@dataclass
+class ResetReply(Fault):
+    """The connection is reset after `at` bytes of the reply body."""
+
+    at: int
+
+    def reply_bytes(self, offset, data, proxy):
+        if offset + len(data) > self.at:
+            raise Hangup(data[: max(0, self.at - offset)], reset=True)
+        return data
+
+
+@dataclass
+class SlowStart(Fault):
+    """The first `bytes` of the reply body come a few at a time, for `seconds` in all; then it goes on as ever."""
+
+    bytes: int
+    seconds: float
+    pieces: int = 20
+
+    def reply_bytes(self, offset, data, proxy):
+        if offset:
+            return data
+        slow, rest = data[: self.bytes], data[self.bytes :]
+        size = max(1, len(slow) // self.pieces)
+        for at in range(0, len(slow), size):
+            proxy.send_now(slow[at : at + size])
+            proxy.closing.wait(self.seconds / self.pieces)
+        return rest
 
 
 @dataclass

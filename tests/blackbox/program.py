@@ -140,13 +140,13 @@ class Longbow:
             "RUST_BACKTRACE": "1",
         }
 
-    def start(self, *arguments, env=None, cwd=None, report=None):
-        """Starts it and returns at once."""
+    def start(self, *arguments, env=None, cwd=None, report=None, prefix=()):
+        """Starts it, by another program if one is named, and returns at once."""
         self.runs += 1
         folder = self.home / "runs" / str(self.runs)
         folder.mkdir(parents=True)
         environment = {n: v for n, v in {**self.environment, **(env or {})}.items() if v is not None}
-        command = [binary(), *[str(argument) for argument in arguments]]
+        command = [*prefix, binary(), *[str(argument) for argument in arguments]]
         return Running(command, environment, folder, report, cwd)
 
     def __call__(self, *arguments, env=None, cwd=None, expect=0, timeout=DEADLINE, report=None):

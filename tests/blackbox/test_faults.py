@@ -79,6 +79,8 @@ SURVIVED = [
     ("body that claims to be shorter", "reads", "GetObject", "small", faults.ShortenReply(1), 1),
     ("part that claims to be shorter", "reads", "GetObject", "parts", faults.ShortenReply(1), 1),
     ("short stall, then cut", "reads", "GetObject", "parts", faults.StallReply(MIB, seconds=2), 1),
+    ("part reset", "reads", "GetObject", "parts", faults.ResetReply(3 * MIB), 2),
+    ("slow start", "reads", "GetObject", None, faults.SlowStart(20_000, seconds=2), 3),
     ("500 on reading", "reads", "GetObject", None, faults.Refuse(500, "InternalError"), 3),
     ("503 on reading", "reads", "GetObject", None, faults.slow_down(), 3),
     ("503 on listing", "reads", "ListObjectsV2", None, faults.slow_down(), 2),
