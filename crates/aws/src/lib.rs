@@ -20,6 +20,8 @@ mod identity;
 mod lean;
 mod lifecycle;
 mod notice;
+#[doc(hidden)]
+pub mod readers;
 mod replies;
 mod rights;
 mod s3;

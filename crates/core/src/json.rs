@@ -99,6 +99,14 @@ pub(crate) fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// Whether a text is JSON, and no object in it has a key twice. A byte order mark is skipped.
+///
+/// # Errors
+/// Where it is not, without a value of it.
+pub fn check(text: &str) -> Result<(), JsonFault> {
+    read_strict(text).map(drop)
+}
+
 /// Reads a JSON text in which no object has a key twice. A byte order mark is skipped.
 pub(crate) fn read_strict(text: &str) -> Result<Value, JsonFault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -1,6 +1,6 @@
 //! Inputs that are kept: one text file a target, one input a line.
 //!
-//! A line is `NAME: INPUT`, or `INPUT` alone where it has no name; lines that begin with `#` are comments. In an input, `\n`, `\r`, `\t`, `\\` and `\xNN` stand for
+//! A line is `NAME: INPUT`, or `= INPUT` where coverage found it; lines that begin with `#` are comments. In an input, `\n`, `\r`, `\t`, `\\` and `\xNN` stand for
 //! one byte each, so that a change of the corpus can be read like any other change. Messages and lists that other tests keep as files
 //! are taken from there.
 
@@ -66,7 +66,10 @@ fn read(text: &str) -> Result<Vec<Vec<u8>>, String> {
         }
         let input = match line.strip_prefix("= ") {
             Some(input) => input,
-            None => line.split_once(": ").map(|(_, input)| input).ok_or(format!("line {}: no name", index + 1))?,
+            None => {
+                let (_, input) = line.split_once(':').ok_or(format!("line {}: no name", index + 1))?;
+                input.strip_prefix(' ').unwrap_or(input)
+            }
         };
         all.push(unescape(input).ok_or(format!("line {}: a backslash that means nothing", index + 1))?);
     }

@@ -134,3 +134,47 @@ pub fn glance(target: &Target) -> Result<u64, String> {
         Some(Finding { input, failure }) => Err(format!("{failure}; input: {}", corpus::escape(&input))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glance_at(name: &str) {
+        let target = ALL.iter().find(|target| target.name == name).expect("a target of this name");
+        let executions = glance(target).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(executions > 100, "{name}: {executions} inputs only");
+    }
+
+    /// One test a target: its corpus, and two thousand changes of it.
+    macro_rules! glances {
+        ($($test:ident: $name:literal,)*) => {
+            $(#[test] fn $test() { glance_at($name); })*
+
+            #[test]
+            fn every_target_has_a_test() {
+                let mut names: Vec<&str> = ALL.iter().map(|target| target.name).collect();
+                let mut tested = vec![$($name),*];
+                names.sort_unstable();
+                tested.sort_unstable();
+                assert_eq!(names, tested);
+            }
+        };
+    }
+
+    glances! {
+        any_message_keeps_its_promises: "message",
+        any_notification_keeps_its_promises: "notification",
+        any_event_of_eventbridge_keeps_its_promises: "eventbridge",
+        any_envelope_of_sns_keeps_its_promises: "sns",
+        any_manifest_keeps_its_promises: "manifest",
+        any_packed_manifest_keeps_its_promises: "gzip",
+        any_old_configuration_keeps_its_promises: "legacy",
+        any_settings_keep_their_promises: "settings",
+        any_listing_keeps_its_promises: "listing",
+        any_key_keeps_its_promises_as_a_path: "key-path",
+        any_command_line_keeps_its_promises: "command-line",
+        any_routes_keep_their_promises: "routes",
+        any_percent_encoding_keeps_its_promises: "percent",
+        any_selection_keeps_its_promises: "selection",
+    }
+}

@@ -33,7 +33,7 @@ pub(super) fn error_text(body: &[u8]) -> Option<ErrorText> {
 }
 
 /// Reads the reply to ListObjectsV2.
-pub(super) fn read(about: &About<'_>, body: &[u8]) -> Result<Page, StoreError> {
+pub(crate) fn read(about: &About<'_>, body: &[u8]) -> Result<Page, StoreError> {
     let mut page = Page::default();
     let mut entry = Listed::default();
     let mut is_listing = false;

@@ -30,6 +30,7 @@ pub(crate) use connection::Pool;
 #[cfg(test)]
 pub(crate) use exchange::ReplyBody;
 pub(crate) use exchange::Transport;
+pub(crate) use listing::read as read_listing;
 pub(crate) use signer::Signer;
 
 use crate::body::{Limits, Outgoing, reading};

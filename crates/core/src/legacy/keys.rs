@@ -1,6 +1,7 @@
 //! What each key of Longbow's `.ini` file is called now: data, and one function that applies it.
 
 use super::IniEntry;
+use crate::excerpt::excerpt;
 
 /// One key of the `.ini` file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +114,10 @@ const SHIPPED_BUCKET: &str = "hawkey999";
 pub fn translate(entries: &[IniEntry]) -> Translation {
     let mut all = Translation::default();
     for entry in entries {
-        let origin = format!("[{}] {}, line {}", entry.section, entry.key, entry.line);
         let is_it = |k: &&KnownKey| k.section == entry.section && k.key.eq_ignore_ascii_case(&entry.key);
         let Some(known) = known_keys().iter().find(is_it) else {
-            all.faults.push(format!("{origin}: Longbow 0.98 has no such key"));
+            let (section, key) = (excerpt(&entry.section, 60), excerpt(&entry.key, 60));
+            all.faults.push(format!("[{section}] {key}, line {}: Longbow 0.98 has no such key", entry.line));
             continue;
         };
         let origin = format!("[{}] {}, line {}", entry.section, known.key, entry.line);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::excerpt::excerpt;
 use crate::json::{JsonFault, Node, read_strict};
 use crate::object::{Location, Prefix};
 use crate::route::Route;
@@ -34,6 +35,7 @@ pub fn read_pairs(text: &str, mapping: KeyMapping, raw_prefix: bool) -> Result<P
             continue;
         };
         for unknown in fields.keys().filter(|key| !FIELDS.contains(&key.as_str())) {
+            let unknown = excerpt(unknown, 60);
             let what =
                 format!("has the field {unknown:?}, which is not known; known are {}", FIELDS.join(", "));
             faults.push(pair.fault(what));

@@ -19,7 +19,7 @@ use longbow_core::port::{BodyStream, ByteRange, GetRequest, ObjectStore, ReadPin
 use tokio_util::sync::CancellationToken;
 
 use crate::patience::{self, Refusals};
-use unpack::unpacked;
+pub use unpack::unpacked;
 
 /// Bytes of a file that are read together.
 const CHUNK: usize = 256 * 1024;

@@ -36,7 +36,7 @@ pub use checkpoint::CheckpointPlan;
 pub use lease::LockPlan;
 pub use lists::{ListError, ListPlan, ListTarget, Lists, WrittenList};
 pub use manifest::{Manifest, ManifestReport};
-pub use manifest_bytes::{manifest_of_file, manifest_of_object};
+pub use manifest_bytes::{manifest_of_file, manifest_of_object, unpacked};
 pub use record::{NoRecord, RunRecord};
 pub use removal::RemovalReport;
 pub use route::{Input, RouteReport, RouteTask};

@@ -45,6 +45,15 @@ use names::KeyPath;
 use threads::blocking;
 use tree::Tree;
 
+/// The folders and the file that a key is below the root, or why no file can be called so. Decided from the text alone.
+///
+/// # Errors
+/// `InvalidKey`, with the reason.
+pub fn names_of_key(key: &ObjectKey) -> Result<Vec<String>, StoreError> {
+    let path = KeyPath::parse(key)?;
+    Ok(path.folders().chain([path.file()]).map(str::to_owned).collect())
+}
+
 /// How to use a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DirectoryOptions {

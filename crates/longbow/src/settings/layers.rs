@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use config::{Config, Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
 
 use super::fault::{Fault, Faults};
 use super::origin::Origin;
@@ -36,7 +36,7 @@ impl ProcessEnvironment {
         Self(std::env::vars_os().filter_map(text).collect())
     }
 
-    #[cfg(test)]
+    /// These variables.
     pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
         Self(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
     }
@@ -106,22 +106,46 @@ impl Layers {
         environment: &ProcessEnvironment,
         parameter: Option<(&str, &str)>,
     ) -> Self {
-        let mut layers = Self {
-            values: BTreeMap::new(),
-            routes: Vec::new(),
-            notes: Vec::new(),
-            faults: Faults::default(),
-        };
+        let mut layers = Self::empty();
         layers.add_defaults();
         layers.add_file(flags.file.as_deref(), environment);
-        layers.add_environment(environment);
+        layers.add_over_files(flags, environment, parameter);
+        layers
+    }
+
+    /// The same from texts alone: no file is read.
+    pub(crate) fn of_texts(
+        file: Option<(&Path, &str)>,
+        environment: &ProcessEnvironment,
+        parameter: Option<(&str, &str)>,
+        flags: &FlagLayer,
+    ) -> Self {
+        let mut layers = Self::empty();
+        layers.add_defaults();
+        if let Some((path, text)) = file {
+            layers.add_text(path, text);
+        }
+        layers.add_over_files(flags, environment, parameter);
+        layers
+    }
+
+    fn empty() -> Self {
+        Self { values: BTreeMap::new(), routes: Vec::new(), notes: Vec::new(), faults: Faults::default() }
+    }
+
+    fn add_over_files(
+        &mut self,
+        flags: &FlagLayer,
+        environment: &ProcessEnvironment,
+        parameter: Option<(&str, &str)>,
+    ) {
+        self.add_environment(environment);
         if let Some((name, text)) = parameter {
-            layers.add_parameter(name, text);
+            self.add_parameter(name, text);
         }
         for (key, flag, value) in &flags.values {
-            layers.set(key, to_config(value), Origin::Flag(flag));
+            self.set(key, to_config(value), Origin::Flag(flag));
         }
-        layers
     }
 
     /// The faults of the layers themselves.
@@ -158,7 +182,7 @@ impl Layers {
             }
             builder.build()?.try_deserialize()
         };
-        merge().map_err(|error: config::ConfigError| {
+        merge().map_err(|error: ConfigError| {
             Faults(vec![Fault {
                 key: "settings".to_owned(),
                 value: String::new(),
@@ -195,14 +219,20 @@ impl Layers {
                 return self.fault("--config", &path.display().to_string(), origin, remedy);
             }
         };
+        self.add_text(&path, &text);
+    }
+
+    /// What a settings file says; its name tells its form.
+    fn add_text(&mut self, path: &Path, text: &str) {
+        let origin = Origin::File(path.to_owned());
         if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("ini")) {
-            return self.add_longbow_098(&text, &origin);
+            return self.add_longbow_098(text, &origin);
         }
-        let read = Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build();
+        let read = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
         match read.and_then(|file| file.collect()) {
             Ok(file) => self.add_table(file, &origin),
             Err(error) => {
-                self.fault("--config", "", origin, format!("no TOML: {}", error.to_string().trim_end()))
+                self.fault("--config", "", origin, format!("no TOML: {}", toml_fault(&error)))
             }
         }
     }
@@ -317,6 +347,15 @@ pub(super) fn walk(path: String, value: Value, out: &mut BTreeMap<String, Value>
             out.insert(path, value);
         }
     }
+}
+
+/// What is wrong with a text that is no TOML, and where, without the line itself: a secret may stand in it.
+pub(super) fn toml_fault(error: &ConfigError) -> String {
+    let text = error.to_string();
+    // The text is shown in lines that begin with a number or nothing and a bar.
+    let shown = |line: &&str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
+    let said: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !shown(l)).collect();
+    said.join(": ")
 }
 
 /// How many letters have to change (Levenshtein's distance).

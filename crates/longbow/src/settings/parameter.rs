@@ -3,8 +3,9 @@
 //! Only how its text is read. The text may hold secrets, so that no message repeats any of it but names of keys.
 
 use config::{Config, File, FileFormat, Map, Source as _, Value, ValueKind};
+use longbow_core::json;
 
-use super::layers::Layers;
+use super::layers::{Layers, toml_fault};
 use super::origin::Origin;
 
 /// What has to be known before the parameter can be read, and so cannot be in it.
@@ -39,14 +40,11 @@ fn read(text: &str) -> Result<Map<String, Value>, String> {
     if text.trim_start().starts_with('{') {
         let place =
             |e: serde_json::Error| format!("is no JSON at line {}, column {}: {form}", e.line(), e.column());
+        json::check(text).map_err(|wrong| format!("cannot be read ({wrong}): {form}"))?;
         return serde_json::from_str(text).map_err(place);
     }
     let read = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
-    read.and_then(|table| table.collect()).map_err(|error| {
-        // The lines that follow show the text.
-        let error = error.to_string();
-        format!("is no TOML ({}): {form}", error.lines().next().unwrap_or_default().trim())
-    })
+    read.and_then(|table| table.collect()).map_err(|error| format!("is no TOML ({}): {form}", toml_fault(&error)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
+use longbow_core::json;
 use longbow_core::routes::{KeyMapping, RouteName};
 
 use super::fault::{Fault, Faults};
@@ -90,8 +91,10 @@ pub(crate) fn of_json(text: &str, parameter: &str) -> Result<Vec<WrittenRoute>, 
         }])
     };
     let form = "give bucket pairs as Longbow has them, or {\"NAME\": {\"from\": …, \"to\": …}}";
+    // The text may hold secrets: what serde says would repeat some of it.
+    json::check(text).map_err(|wrong| fault(format!("cannot be read ({wrong}): {form}")))?;
     let table: Result<Map<String, Value>, _> = serde_json::from_str(text);
-    let mut table = table.map_err(|error| fault(format!("cannot be read ({error}): {form}")))?;
+    let mut table = table.map_err(|_| fault(format!("is no JSON object: {form}")))?;
     if let (1, Some(inner)) = (table.len(), table.remove("routes")) {
         let ValueKind::Table(inner) = inner.kind else { return Err(fault(form.to_owned())) };
         table = inner;
@@ -115,7 +118,9 @@ impl Layers {
         let mut faults = Faults::default();
         let mut fault = |key: &str, remedy: String| {
             let (value, origin) = match written.values.get(key) {
-                Some((value, origin)) => (value.to_string(), origin.clone()),
+                // A secret may stand under a mistyped key: only what a route has is repeated.
+                Some((value, origin)) if OWN.contains(&key) => (value.to_string(), origin.clone()),
+                Some((_, origin)) => (String::new(), origin.clone()),
                 None => (String::new(), written.origin()),
             };
             let key = format!("routes.{}.{key}", written.name);

@@ -3,14 +3,21 @@
 //! A target returns when all promises are kept and panics when one is not. That it ends in time and with little memory is measured outside.
 
 mod bounds;
+#[cfg(feature = "program")]
+mod command_line;
 mod eventbridge;
+mod gzip;
+mod key_path;
 mod legacy;
+mod listing;
 mod manifest;
 mod message;
 mod notification;
 mod percent;
 mod routes;
 mod selection;
+#[cfg(feature = "program")]
+mod settings;
 mod sns;
 
 use std::time::Duration;
@@ -63,7 +70,14 @@ pub const ALL: &[Target] = &[
     eventbridge::TARGET,
     sns::TARGET,
     manifest::TARGET,
+    gzip::TARGET,
     legacy::TARGET,
+    #[cfg(feature = "program")]
+    settings::TARGET,
+    listing::TARGET,
+    key_path::TARGET,
+    #[cfg(feature = "program")]
+    command_line::TARGET,
     routes::TARGET,
     percent::TARGET,
     selection::TARGET,

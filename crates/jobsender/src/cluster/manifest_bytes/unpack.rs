@@ -35,7 +35,7 @@ struct Unpacking {
 }
 
 /// Passes plain bytes on, and unpacks those of gzip.
-pub(super) fn unpacked(bytes: BodyStream) -> BodyStream {
+pub fn unpacked(bytes: BodyStream) -> BodyStream {
     let unpacking =
         Unpacking { bytes, form: Form::Unknown(Vec::new()), pieces: VecDeque::new(), ended: false };
     let plain = stream::try_unfold(unpacking, |mut unpacking| async move {
