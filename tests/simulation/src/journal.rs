@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// Somebody: a process is named by its machine and by how often it was started there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Who {
     /// Which kind.
     pub role: Role,
@@ -31,7 +31,7 @@ pub struct Who {
 }
 
 /// Kinds of actors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Whoever else changes the buckets, and the services themselves.
     World,
@@ -178,6 +178,8 @@ pub enum What {
     Begun(Call, Key, u64),
     /// A call was carried out, or failed for this reason.
     Called(Place, Call, Key, Detail, Result<(), &'static str>),
+    /// A call whose caller had given up waiting takes effect now.
+    CameLate(Call, Key),
     /// A message was sent.
     Sent(u64, About),
     /// A message was received: its number, the how-manyth time, until when it is hidden.
@@ -271,6 +273,7 @@ impl fmt::Display for Entry {
                     Err(why) => write!(f, ": {why}"),
                 }
             }
+            What::CameLate(call, key) => write!(f, "{call:?} {key} arrives, and nobody waits for it"),
             What::Sent(number, about) => write!(f, "sent message {number}: {about}"),
             What::Received(number, count, about, until) => {
                 write!(f, "received message {number}/{count}: {about}, until {until}")

@@ -174,7 +174,7 @@ impl Life {
                 self.world.inner().queue_away = self.world.now() + time;
                 return fails(StoreErrorKind::Transient);
             }
-            Some(fault @ Fault::Late) => return self.too_late(fault, effect, call).await,
+            Some(fault @ Fault::Late) => return self.too_late(fault, effect, begun).await,
             _ => {}
         }
         self.gate().await;
@@ -205,7 +205,7 @@ impl Life {
         &self,
         fault: Fault,
         effect: impl Future<Output = Result<T, E>> + Send + 'static,
-        call: Call,
+        begun: &Begun,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -216,12 +216,14 @@ impl Life {
             (patience, patience.mul_f64(0.9) + dice.milliseconds(0, 30_000))
         });
         let (world, who) = (Arc::clone(&self.world), self.who);
+        let Begun { place, call, key, detail, .. } = *begun;
         world.inner().on_way += 1;
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
+            world.note(who, What::CameLate(call, key));
             let end = effect.await;
             let why = end.as_ref().map(|_| ()).map_err(Invented::reason);
-            world.note(who, What::Called(Place::Destination, call, Key::NONE, Detail::None, why));
+            world.note(who, What::Called(place, call, key, detail, why));
             world.inner().on_way -= 1;
         });
         tokio::time::sleep(patience).await;

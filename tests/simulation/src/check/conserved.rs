@@ -1,8 +1,9 @@
 //! I2: when everything is at rest, the destination is what the source is.
 //!
 //! Looked at twice. Before the jobsender's last run, of the keys whose last change was told by an event that came, which
-//! nobody meddled with and which were not given up: what was asked for is done. After it, of all keys, without exception:
-//! the comparison finds what was lost.
+//! nobody meddled with and which were not given up: what was asked for is done. Left out are keys to which a write came when
+//! nobody waited for it any more: where the key was empty, written and emptied again meanwhile, its condition holds as well.
+//! After the run, of all keys, without exception: the comparison finds what was lost.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use crate::journal::{About, Asks, Entry, Key, Stands, What};
 pub(super) struct Conserved {
     told: BTreeSet<(Key, u32)>,
     aside: BTreeSet<Key>,
+    late: BTreeSet<Key>,
 }
 
 fn differs(of: &KeyStory, propagate: bool) -> Option<String> {
@@ -35,13 +37,18 @@ impl Checker for Conserved {
             What::Sent(_, About { key, kind: Asks::Created | Asks::Removed, serial }) => {
                 self.told.insert((*key, *serial));
             }
+            What::CameLate(call, key) if call.is_write() => {
+                self.late.insert(*key);
+            }
             What::PutAside(..) => {
                 self.aside.extend(story.keys().filter(|(_, of)| failed(of)).map(|(key, _)| key));
             }
             What::Settled(last) => {
                 for (key, of) in story.keys() {
                     let asked = self.told.contains(&(key, of.source().0));
-                    if !last && (!asked || of.meddled || failed(of) || self.aside.contains(&key)) {
+                    let excused =
+                        of.meddled || failed(of) || self.aside.contains(&key) || self.late.contains(&key);
+                    if !last && (!asked || excused) {
                         continue;
                     }
                     if let Some(text) = differs(of, story.rules.propagate) {

@@ -3,19 +3,25 @@
 //! An upload of which nobody could be told is left to a lifecycle rule of the bucket (decision 0016). Nothing is said here of
 //! - uploads of a key of which a write of the record failed;
 //! - an upload that the store began after its caller had given up waiting;
+//! - an upload whose maker died before it could name it, when somebody else had taken the record over;
 //! - an upload whose abort failed, and uploads that were there when a look for them failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::Story;
 use super::{Breaches, Checker};
-use crate::journal::{Call, Detail, Entry, Key, Place, What};
+use crate::fault::Fault;
+use crate::journal::{Call, Detail, Entry, Key, Place, What, Who};
 
 #[derive(Default)]
 pub(super) struct Orphans {
     ours: BTreeMap<u32, Key>,
     strangers: Vec<u32>,
-    last: u32,
+    next_is_late: bool,
+    /// Who wrote a key's record last.
+    recorder: BTreeMap<Key, Who>,
+    /// Uploads that were begun, and whose name is in no record yet.
+    unnamed: Vec<(Who, Key, u32)>,
     untold: BTreeSet<Key>,
     excused: BTreeSet<u32>,
 }
@@ -25,10 +31,22 @@ impl Checker for Orphans {
         match entry.what {
             What::UploadBegun(key, upload) => {
                 self.ours.insert(upload, key);
-                self.last = upload;
+                self.unnamed.push((entry.who, key, upload));
+                if std::mem::take(&mut self.next_is_late) {
+                    self.excused.insert(upload);
+                }
             }
-            What::Called(Place::Destination, Call::CreateUpload, Key::NONE, ..) => {
-                self.excused.insert(self.last);
+            What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
+            What::Recorded(key, ..) => {
+                self.recorder.insert(key, entry.who);
+                self.unnamed.retain(|(who, of, _)| *who != entry.who || *of != key);
+            }
+            What::Fault(Fault::CrashBefore | Fault::CrashAfter | Fault::Drained) => {
+                for (who, key, upload) in &self.unnamed {
+                    if *who == entry.who && self.recorder.get(key) != Some(who) {
+                        self.excused.insert(*upload);
+                    }
+                }
             }
             What::Called(Place::Destination, Call::Abort, _, Detail::Upload(upload), Err(_)) => {
                 self.excused.insert(upload);
