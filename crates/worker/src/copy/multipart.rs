@@ -164,6 +164,10 @@ async fn send_parts(
                 }
             },
             slot = shared.permits.slot(), if next.is_some() && tasks.len() < way.at_once() => {
+                // What has changed while the permit was waited for is looked at before a part is begun.
+                if claimed.lease.is_lost() || drain.is_cancelled() {
+                    continue;
+                }
                 let Some(part) = next else { continue };
                 next = parts.next();
                 let (shared, way, upload) = (Arc::clone(shared), way.clone(), upload.clone());
