@@ -6,6 +6,7 @@ use std::time::Duration;
 use longbow_core::failure::{FailureClass, StoreErrorKind};
 use longbow_core::job::{RecordState, ReportOutcome};
 use longbow_core::object::{Encryption, ObjectAttributes, Tag};
+use longbow_core::port::{MultipartStore as _, PartRequest, PutBody};
 use longbow_testkit::fake::{Content, NewObject};
 use longbow_testkit::fault::{BodyFault, Fault, Occurrence, Rule};
 use longbow_worker::{Drain, Stopping};
@@ -93,8 +94,30 @@ async fn lbb_14_parts_of_another_size_are_never_used() {
     world.options.part_size = 7 * MIB as u64;
     let summary = world.run().await;
     assert_eq!((summary.copied, summary.parts_reused), (1, 0));
+    assert!(world.observer.failed_attempts().is_empty(), "they are left at once, not found wrong in the end");
     assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
     assert!(world.destination.uploads().is_empty());
+    world.assert_nothing_left();
+}
+
+/// A part that somebody has sent anew since is not the one that is remembered, though it has its number and size.
+#[tokio::test(start_paused = true)]
+async fn a_part_that_is_not_as_it_is_remembered_is_sent_again() {
+    let world = in_parts();
+    world.source.put_bytes("k", &bytes(11 * MIB, 0));
+    world.send(&created(&world, "k", "01"));
+    stopped_after_a_part(&world).await;
+    let record = world.one.record("k").expect("a record");
+    let upload = &record.upload().expect("an upload").upload;
+    for number in 1..=2 {
+        let body = PutBody::Kept(vec![vec![7; 5 * MIB].into()]);
+        let request = PartRequest { number, offset: u64::from(number - 1) * 5 * MIB as u64, md5: None };
+        world.destination.put_part(&"k".into(), upload, body, &request).await.expect("a part");
+    }
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.parts_reused), (1, 0));
+    assert!(world.observer.failed_attempts().is_empty(), "it is left at once, not found wrong in the end");
+    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
     world.assert_nothing_left();
 }
 

@@ -55,6 +55,22 @@ async fn a_record_that_could_not_be_read_does_not_hold_a_verified_copy_up() {
     world.assert_nothing_left();
 }
 
+/// Whoever has changed the record meanwhile has taken the object over: the job is left to it, and nothing is told.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_record_was_changed_meanwhile_settles_nothing() {
+    let world = World::new();
+    world.source.put_bytes("k", b"x");
+    world.send(&created(&world, "k", "01"));
+    let conflict = Fault::Error(StoreErrorKind::PreconditionFailed);
+    world.faults.add(Rule::new("swap", conflict).on("state").nth(1));
+    let summary = world.run().await;
+    assert_eq!(summary.failed, 0);
+    assert_eq!(world.observer.reports().len(), 1, "told once, by the attempt that came after");
+    let record = world.one.record("k").expect("recorded by the attempt that came after");
+    assert!(matches!(record.state, RecordState::Copied { .. }));
+    world.assert_nothing_left();
+}
+
 /// Promise 1: a final failure stands in the state store, or the message stays.
 #[tokio::test(start_paused = true)]
 async fn what_is_given_up_waits_until_it_can_be_recorded() {

@@ -98,6 +98,7 @@ async fn lbb_30_an_object_that_takes_hours_is_worked_on_by_one_worker_only() {
     let (one, two) = (one.expect("a run"), two.expect("a run"));
     assert_eq!((one.copied, two.copied + two.skipped), (1, 0));
     assert_eq!(part_bytes(&world), 11 * MIB as u64);
+    assert_eq!(world.faults.count("list_parts"), 0, "nobody has gone on with it, since nobody else has had it");
     world.assert_nothing_left();
 }
 
@@ -123,18 +124,45 @@ async fn lbb_62_all_leases_are_extended_together_while_every_permit_is_taken() {
 /// A call to the queue that hangs must not keep a worker from noticing that its leases are lost.
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_queue_hangs_writes_nothing_after_its_lease() {
-    let world = in_parts();
+    for (port, slow, write) in [("destination", "put_part", "complete_upload"), ("source", "get", "put")] {
+        let mut world = if write == "put" { World::new() } else { in_parts() };
+        // One at a time: the queue is asked again only when the first attempt has ended.
+        world.options.max_objects = 1;
+        big(&world);
+        world.faults.add(Rule::new("change_visibility", Fault::Stall).at(Occurrence::First(4)));
+        let delay = Fault::Delay(Duration::from_secs(170));
+        world.faults.add(Rule::new(slow, delay).on(port).at(Occurrence::First(1)));
+        let summary = world.run().await;
+        assert_eq!((summary.copied, summary.failed), (1, 0), "{write}");
+        let journal = world.faults.journal();
+        let received: Vec<u64> = journal.iter().filter(|c| c.call == "receive").map(|c| c.number).collect();
+        let written = journal.iter().find(|c| c.call == write).expect("a write");
+        assert!(received[1] < written.number, "{write} only under a new lease");
+        assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
+        world.assert_nothing_left();
+    }
+}
+
+/// A heartbeat that is told that the delivery is somebody else's by now ends the work under it.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_somebody_else_s_by_now_is_worked_on_no_more() {
+    let mut world = in_parts();
+    // One at a time, so that nobody here takes the job again while the first attempt is at work.
+    world.options.max_objects = 1;
     big(&world);
-    world.faults.add(Rule::new("change_visibility", Fault::Stall).at(Occurrence::First(4)));
+    let queue = world.queue.clone();
+    let taken = Fault::After(Arc::new(move || queue.redeliver()));
+    world.faults.add(Rule::new("create_upload", taken).on("destination").nth(1));
     let slow = Fault::Delay(Duration::from_secs(170));
-    world.faults.add(Rule::new("put_part", slow).on("destination").at(Occurrence::First(2)));
+    world.faults.add(Rule::new("put_part", slow).on("destination").at(Occurrence::First(1)));
     let summary = world.run().await;
     assert_eq!((summary.copied, summary.failed), (1, 0));
     let journal = world.faults.journal();
     let received: Vec<u64> = journal.iter().filter(|c| c.call == "receive").map(|c| c.number).collect();
+    let under_the_first = journal.iter().filter(|c| c.call == "put_part" && c.number < received[1]).count();
+    assert_eq!(under_the_first, 1, "no part is begun after the lease is known to be lost");
     let completed = journal.iter().find(|c| c.call == "complete_upload").expect("a completion");
     assert!(received[1] < completed.number, "completed only under a new lease");
-    assert!(world.destination.get_bytes("k") == world.source.get_bytes("k"));
     world.assert_nothing_left();
 }
 
