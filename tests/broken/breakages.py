@@ -37,8 +37,8 @@ class Catcher:
     arguments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        words = [self.test] if self.test else [self.target, *self.arguments]
-        return " ".join([self.package.removeprefix("longbow-"), *words])
+        words = [self.package.removeprefix("longbow-"), self.test] if self.test else [self.target, *self.arguments]
+        return " ".join(words)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,13 @@ def target_of(artifact: dict) -> str:
     return "bin" if "bin" in kind else "lib"
 
 
+def option_of(catcher: Catcher) -> tuple[str, ...]:
+    """How cargo is told to build the binary of a test."""
+    if catcher.target == "lib":
+        return ("--lib",)
+    return ("--bin", catcher.package) if catcher.target == "bin" else ("--test", catcher.target)
+
+
 def build(root: Path, files: dict[str, bytes], catchers: set[Catcher], target: Path) -> Suite:
     """Builds the test binaries that the catchers are in.
 
@@ -69,13 +76,14 @@ def build(root: Path, files: dict[str, bytes], catchers: set[Catcher], target: P
     and are not compiled again.
     """
     began = time.monotonic()
-    targets = {c.target for c in catchers if c.test}
-    wanted = {"lib": ["--lib"], "bin": ["--bins"]}
-    which = [word for name in sorted(targets) for word in wanted.get(name, ["--test", name])]
-    calls = [["test", "--no-run", *which]] if which else []
+    which = {option_of(one) for one in catchers if one.test}
+    calls = [["test", "--no-run", *(word for words in sorted(which) for word in words)]] if which else []
     programs = sorted({c.target for c in catchers if not c.test})
     if programs:
-        calls.append(["build", *(word for name in programs for word in ("--bin", name))])
+        # With a test beside them, since crates that only tests need add their features, too.
+        beside = sorted(words for words in which if words[0] == "--test")[:1]
+        calls.append(["build", *(word for words in beside for word in words)])
+        calls[-1] += [word for name in programs for word in ("--bin", name)]
     folders = {str(root / folder / "Cargo.toml"): (name, root / folder) for name, folder in members(files).items()}
     binaries = {}
     with put_aside([target / "release" / name for name in programs], root.parent / "good"):
@@ -87,7 +95,7 @@ def build(root: Path, files: dict[str, bytes], catchers: set[Catcher], target: P
                 executable = Path(artifact["executable"])
                 if call[0] == "test" and artifact["profile"]["test"]:
                     binaries[package, target_of(artifact)] = Binary(executable, folder)
-                elif call[0] == "build":
+                elif call[0] == "build" and artifact["target"]["name"] in programs:
                     name = artifact["target"]["name"]
                     binaries[package, name] = Binary(executable.rename(root.parent / name), folder)
     return Suite(binaries, time.monotonic() - began)

@@ -106,7 +106,7 @@ new = '''{new}'''
 def drive(product: Path, tmp_path: Path, *breakages: str, arguments: tuple[str, ...] = ()) -> tuple[int, str]:
     (tmp_path / "list.toml").write_text("".join(breakages), encoding="utf-8")
     before = {path: path.read_bytes() for path in product.rglob("*.rs") if "target" not in path.parts}
-    command = [sys.executable, str(HERE / "run.py"), "--root", str(product), "--list", str(tmp_path), *arguments]
+    command = [sys.executable, str(HERE / "run"), "--root", str(product), "--list", str(tmp_path), *arguments]
     environment = os.environ | {"CARGO_TARGET_DIR": str(product / "target"), "CARGO_NET_OFFLINE": "true"}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
@@ -157,7 +157,7 @@ def test_a_program_can_catch(product, tmp_path):
     status, said = drive(product, tmp_path, breakage("seven", LARGER, new, seeker))
     assert status == 0, said
     assert good.read_text(encoding="utf-8") == "the good program", "no broken program stays where a good one is looked for"
-    assert "caught by core seeker --seeds 3" in said
+    assert "caught by seeker --seeds 3" in said
     new = "if BROKEN { b } else { if a < b { a } else { b } }"
     status, said = drive(product, tmp_path, breakage("unseen", SMALLER, new, seeker))
     assert status == 1 and "NOT CAUGHT: seeker found nothing" in said
