@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import clocks  # noqa: E402
+import rights  # noqa: E402
 from chaos import Proxy  # noqa: E402
 from fleet import Cluster  # noqa: E402
 from program import Longbow  # noqa: E402
@@ -21,6 +22,19 @@ from servers import Servers  # noqa: E402
 from stores import Bucket, Store  # noqa: E402
 
 _NUMBERS = itertools.count(1)
+# What the fleet's commands have asked for through proxies.
+_PROXIED = set()
+
+
+def pytest_collection_modifyitems(items):
+    """What looks at all that was asked for comes last."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")
+
+
+@pytest.fixture
+def proxied():
+    """(command, action, thing) of all requests through proxies up to now."""
+    return _PROXIED
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +116,7 @@ def make_proxy():
     yield make
     for proxy in made:
         proxy.close()
+        _PROXIED.update(call for exchange in proxy.requests() for call in rights.calls(exchange))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import rights
 from servers import peak_kib
 from stores import Place
 
@@ -123,7 +124,7 @@ class Longbow:
     """The program in one home: the same home goes on with the same state."""
 
     def __init__(self, home, access_key, secret_key):
-        self.home, self.secrets = home, [secret_key, CANARY]
+        self.home, self.access_key, self.secrets = home, access_key, [secret_key, CANARY]
         self.runs = 0
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -146,6 +147,8 @@ class Longbow:
         folder = self.home / "runs" / str(self.runs)
         folder.mkdir(parents=True)
         environment = {n: v for n, v in {**self.environment, **(env or {})}.items() if v is not None}
+        if environment.get("AWS_ACCESS_KEY_ID") == self.access_key:
+            environment["AWS_ACCESS_KEY_ID"] = rights.key_of(self.access_key, str(arguments[0]) if arguments else "")
         command = [*prefix, binary(), *[str(argument) for argument in arguments]]
         return Running(command, environment, folder, report, cwd)
 

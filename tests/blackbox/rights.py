@@ -1,11 +1,14 @@
 """Which rights the requests of a program need, and whether a policy gives them.
 
 Apart from the tests because it is knowledge of AWS (Service Authorization Reference): the name of a call is not always the name of
-its action. It reads requests that a proxy has seen.
+its action. It reads requests that a proxy or a server has seen, and docs/PERMISSIONS.md, which the policies are held to
+(tests/deploy/test_permissions.py).
 """
 
 import fnmatch
+import json
 import re
+from pathlib import Path
 
 S3 = {
     "ListObjectsV2": "ListBucket", "HeadBucket": "ListBucket", "GetObject": "GetObject", "HeadObject": "GetObject",
@@ -54,3 +57,61 @@ def allows(statements, action, resource):
         action in s["Action"] and (resource is None or any(fnmatch.fnmatchcase(resource, pattern) for pattern in s["Resource"]))
         for s in statements
     )
+
+
+# The fleet's commands and whose rights they have; `doctor` tries all rights, and `state` makes what Terraform makes.
+ROLES = {
+    "worker": "Workers", "jobsender": "Jobsender", "status": "Operators", "report": "Operators", "jobs": "Operators", "dlq": "Operators",
+}  # fmt: skip
+MARK = "-as-"
+
+
+def key_of(access_key, command):
+    """The access key that a command of the tests signs with: it says which one it is."""
+    return access_key + MARK + command if command in ROLES else access_key
+
+
+def calls(exchange, body=b""):
+    """(command, action, thing) of a request of one of the fleet's commands; empty for those of anybody else.
+
+    The thing is `queue of jobs`, `dead letters`, `table`, `parameters`, `source`, `destination`, or None where that is not known.
+    """
+    key, service = caller(exchange)
+    command = key.partition(MARK)[2] if key else ""
+    if command not in ROLES:
+        return set()
+    return {(command, action, _bucket(exchange.bucket) if service == "s3" else _thing(service, body)) for action, _ in needed(exchange)}
+
+
+def _bucket(name):
+    """Buckets of the tests end in what they are for."""
+    end = name.rpartition("-")[2]
+    return end if end in ("source", "destination") else None
+
+
+def _thing(service, body):
+    """What a request to another service is about."""
+    if service != "sqs" or not body:
+        return {"dynamodb": "table", "ssm": "parameters"}.get(service)
+    said = json.loads(body)
+    name = said.get("QueueUrl") or said.get("QueueName") or ""
+    return "dead letters" if name.endswith("-dead") else "queue of jobs"
+
+
+def documented():
+    """Section of docs/PERMISSIONS.md → action → what it is given on, in words."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "PERMISSIONS.md").read_text()
+    found = {}
+    for section in re.split(r"^## ", text, flags=re.M)[1:]:
+        rows = re.findall(r"^\| `(\w+:\w+)` \| (\S.*?) \| \S.* \|$", section, re.M)
+        found[section.split("\n")[0].split(" (")[0]] = dict(rows)
+    return found
+
+
+def within(on, thing):
+    """Whether what an action is given on (None: it is not given) has this thing among it."""
+    if on is None:
+        return False
+    if thing in ("queue of jobs", "dead letters") and "both queues" in on:
+        return True
+    return thing is None or thing in on

@@ -23,6 +23,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import rights
+
 ACCESS_KEY = "longbow-test-access"
 SECRET_KEY = "longbow-test-secret-0123456789"
 REGION = "us-east-1"
@@ -187,7 +189,9 @@ def start_seaweedfs(folder, programs=None, memory="1000MiB", keep=False):
         data.mkdir(parents=True, exist_ok=True)
         identities = folder / "seaweedfs-identities.json"
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
-        credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
+        # One key a command of the fleet: its requests are told from others' (rights.py).
+        names = [ACCESS_KEY, *(rights.key_of(ACCESS_KEY, command) for command in rights.ROLES)]
+        credentials = [{"accessKey": name, "secretKey": SECRET_KEY} for name in names]
         identities.write_text(
             json.dumps({"identities": [{"name": "t", "credentials": credentials, "actions": actions}]})
         )
@@ -243,8 +247,14 @@ def _wait_until_it_stores(server):
 
 
 def start_ministack(folder, programs=None):
-    """ministack: strict on digests and conditions, takes every key, lists in byte order, checks no signatures."""
+    """ministack: strict on digests and conditions, takes every key, lists in byte order, checks no signatures. It remembers what the
+    fleet's commands ask for (recording.py).
+    """
     folder = Path(folder).resolve()
+    python = Path(program("ministack", programs)).parent / "python"
+    command = [str(python), str(Path(__file__).with_name("recording.py"))]
+    if not python.exists():
+        command = [program("ministack", programs)]
 
     def start():
         data = folder / "ministack"
@@ -256,7 +266,7 @@ def start_ministack(folder, programs=None):
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "MINISTACK_REGION": REGION, "LOG_LEVEL": "WARNING",
             "S3_DATA_DIR": str(data), "DOCKER_HOST": "tcp://127.0.0.1:9", "TMPDIR": str(folder),
         }  # fmt: skip
-        process, log = _spawn("ministack", [program("ministack", programs)], environment, folder)
+        process, log = _spawn("ministack", command, environment, folder)
         server = Server("ministack", f"http://127.0.0.1:{port}", process, log)
         _wait_until_it_answers(server)
         return server

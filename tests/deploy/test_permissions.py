@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+import rights
 from deployment import KEY, OTHER_ROLE
 from terraform import ROOT
 
+QUEUES = {"longbow-jobs": "queue of jobs", "longbow-dead-letters": "dead letters"}
 SECTIONS = {
     "Workers": ["aws_iam_role_policy.worker"],
     "Jobsender": ["aws_iam_role_policy.jobsender"],
@@ -21,12 +23,7 @@ OTHERWISE = {"kms:GenerateDataKey"}
 
 def documented():
     """Section → actions."""
-    text = (ROOT / "docs" / "PERMISSIONS.md").read_text()
-    found = {}
-    for section in re.split(r"^## ", text, flags=re.M)[1:]:
-        title = section.split("\n")[0].split(" (")[0]
-        found[title] = set(re.findall(r"^\| `(\w+:\w+)` \| \S.* \| \S.* \|$", section, re.M))
-    return found
+    return {section: set(actions) for section, actions in rights.documented().items()}
 
 
 def statements(deployment, name):
@@ -61,6 +58,20 @@ def test_no_policy_gives_more_than_it_names(deployment, policy):
             # Of an Auto Scaling group's ARN, one part is AWS's own; objects end in a star.
             stars = resource.replace(":autoScalingGroup:*:", ":").rstrip("*").count("*")
             assert resource == "*" or stars == 0, resource
+
+
+@pytest.mark.parametrize("section", ["Workers", "Jobsender", "Operators"])
+def test_queues_are_those_that_the_document_names(deployment, section):
+    """To which queue a right is given, both ways: what commands ask of which is checked against the document (test_rights.py)."""
+    [policy] = SECTIONS[section]
+    given = {}
+    for statement in statements(deployment, policy):
+        for action in (a for a in statement["Action"] if a.startswith("sqs:")):
+            given.setdefault(action, set()).update(QUEUES[arn.rsplit(":", 1)[1]] for arn in statement["Resource"])
+    words = {action: on for action, on in rights.documented()[section].items() if action.startswith("sqs:")}
+    assert given.keys() == words.keys()
+    for action, things in given.items():
+        assert things == {thing for thing in QUEUES.values() if rights.within(words[action], thing)}, action
 
 
 @pytest.mark.no_terraform

@@ -3,8 +3,15 @@
 data "aws_iam_policy_document" "jobsender" {
   statement {
     sid       = "SendJobs"
-    actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+    actions   = ["sqs:SendMessage"]
     resources = [var.queue_arn]
+  }
+
+  # How much is left of the last batch, dead letters among it: both are asked in one go.
+  statement {
+    sid       = "SeeWhatIsLeft"
+    actions   = ["sqs:GetQueueAttributes"]
+    resources = [var.queue_arn, var.dead_letters_arn]
   }
 
   # Where few messages wait and none is taken, they are looked at: S3's trial messages are acknowledged, a job goes back.
