@@ -160,7 +160,7 @@ def test_the_unit_leaves_a_drain_its_time_and_does_not_start_what_has_drained():
 @pytest.mark.no_terraform
 @pytest.mark.parametrize("kind", ["worker", "jobsender"])
 def test_no_unit_leaves_a_core_dump_behind(kind):
-    assert "\nLimitCORE=0\n" in (ROOT / f"packaging/longbow-{kind}.service").read_text()
+    assert "\nLimitCORE=1\n" in (ROOT / f"packaging/longbow-{kind}.service").read_text()
 
 
 @pytest.mark.no_terraform
