@@ -38,7 +38,7 @@ pub use dynamodb::{
 pub use identity::{RoleOptions, StoredKeys};
 pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};
-pub use rights::{Refusal, RefusalKind, Tried, try_parameters};
+pub use rights::{NotShown, Tried, try_parameters};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};

@@ -8,6 +8,7 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use longbow_core::failure::BackendError;
 
 use crate::cluster::{About, ClusterSession, Fault, FaultKind, translate};
 
@@ -19,39 +20,21 @@ pub struct Tried {
     /// What it was tried on.
     pub thing: String,
     /// Whether the identity has it.
-    pub outcome: Result<(), Refusal>,
+    pub outcome: Result<(), NotShown>,
 }
 
-/// Why a try did not show that a right is there.
+/// Why a right was not shown to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// What it is.
-    pub kind: RefusalKind,
-    /// In words, with the remedy.
-    pub message: String,
+pub enum NotShown {
+    /// It could not be tried, for this reason.
+    NotTried(String),
+    /// The call failed.
+    Failed(BackendError),
 }
 
-/// What a refusal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// The identity lacks the right.
-    Denied,
-    /// It could not be tried.
-    NotTried,
-    /// There is no identity, no such thing, or the request is wrong.
-    Unusable,
-    /// No answer that tells.
-    Transient,
-}
-
-impl From<Fault> for Refusal {
+impl From<Fault> for NotShown {
     fn from(fault: Fault) -> Self {
-        let kind = match fault.kind {
-            FaultKind::Denied => RefusalKind::Denied,
-            FaultKind::Throttled | FaultKind::Transient => RefusalKind::Transient,
-            FaultKind::Credentials | FaultKind::Missing | FaultKind::Permanent => RefusalKind::Unusable,
-        };
-        Self { kind, message: fault.message }
+        Self::Failed(fault.into())
     }
 }
 
@@ -78,8 +61,12 @@ impl Tried {
     }
 
     pub(crate) fn not_tried(action: &'static str, thing: &str, why: &str) -> Self {
-        let refusal = Refusal { kind: RefusalKind::NotTried, message: why.to_owned() };
-        Self { action, thing: thing.to_owned(), outcome: Err(refusal) }
+        Self { action, thing: thing.to_owned(), outcome: Err(NotShown::NotTried(why.to_owned())) }
+    }
+
+    /// The call could not even be made, or its answer is of no use.
+    pub(crate) fn failed(action: &'static str, thing: impl Into<String>, error: BackendError) -> Self {
+        Self { action, thing: thing.into(), outcome: Err(NotShown::Failed(error)) }
     }
 }
 
@@ -92,8 +79,7 @@ pub async fn try_parameters(session: &ClusterSession, names: &[&str]) -> Vec<Tri
         let client = match session.ssm() {
             Ok(client) => client,
             Err(error) => {
-                let refusal = Refusal { kind: RefusalKind::Unusable, message: error.message };
-                tried.push(Tried { action: ACTION, thing, outcome: Err(refusal) });
+                tried.push(Tried::failed(ACTION, thing, error));
                 continue;
             }
         };
@@ -104,7 +90,7 @@ pub async fn try_parameters(session: &ClusterSession, names: &[&str]) -> Vec<Tri
         let mut found = Tried::of(&about, ACTION, answer, None);
         if missing {
             let message = format!("there is no parameter {name}: {if_missing}");
-            found.outcome = Err(Refusal { kind: RefusalKind::Unusable, message });
+            found.outcome = Err(NotShown::Failed(BackendError::new(FaultKind::Missing, message)));
         }
         tried.push(found);
     }

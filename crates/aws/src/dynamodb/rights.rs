@@ -2,12 +2,13 @@
 //! condition that cannot hold. DynamoDB looks at the condition after the right, so that its failure is the proof.
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
+use longbow_core::failure::BackendError;
 
 use super::item;
 use super::place::Place;
 use super::schema::{FAILED_INDEX, attribute};
 use super::table::StateTable;
-use crate::rights::{Refusal, RefusalKind, Tried};
+use crate::rights::Tried;
 
 /// Holds for no item, be it there or not.
 const NEVER: &str = "attribute_exists(#pk) AND attribute_not_exists(#pk)";
@@ -99,6 +100,5 @@ impl StateTable {
 }
 
 fn unmade(action: &'static str, thing: &str, error: &impl ToString) -> Tried {
-    let refusal = Refusal { kind: RefusalKind::Unusable, message: error.to_string() };
-    Tried { action, thing: thing.to_owned(), outcome: Err(refusal) }
+    Tried::failed(action, thing, BackendError::fatal(error.to_string()))
 }

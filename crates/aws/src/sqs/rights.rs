@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use longbow_core::failure::{BackendError, BackendErrorKind};
 
 use super::address::QueueAddress;
 use super::calls::Calls;
 use super::connect::{SqsOptions, dead_letter_arn, url_of};
 use super::{SqsQueue, holding};
 use crate::cluster::{ClusterSession, Fault, translate};
-use crate::rights::{Refusal, RefusalKind, Tried};
+use crate::rights::{NotShown, Tried};
 
 const URL: &str = "sqs:GetQueueUrl";
 const ATTRIBUTES: &str = "sqs:GetQueueAttributes";
@@ -34,18 +35,15 @@ impl SqsQueue {
     /// Tries the rights on the queue and on the queue for its dead letters. `write`: also those that leave a trace.
     pub async fn try_rights(session: &ClusterSession, options: &SqsOptions, write: bool) -> Vec<Tried> {
         let mut tried = Vec::new();
-        let unusable = |thing: &str, message: String| {
-            let refusal = Refusal { kind: RefusalKind::Unusable, message };
-            Tried { action: ATTRIBUTES, thing: format!("the queue {thing}"), outcome: Err(refusal) }
-        };
+        let unusable = |thing: &str, error| Tried::failed(ATTRIBUTES, format!("the queue {thing}"), error);
         let open = |text: &str| {
             let address = QueueAddress::parse(text)?;
             let client = session.sqs(address.region(), address.origin(), Duration::ZERO)?;
-            Ok::<_, longbow_core::failure::BackendError>((address, client))
+            Ok::<_, BackendError>((address, client))
         };
         let (address, client) = match open(&options.queue) {
             Ok(opened) => opened,
-            Err(error) => return vec![unusable(&options.queue, error.message)],
+            Err(error) => return vec![unusable(&options.queue, error)],
         };
         let Some(main) = find(&client, &address, &options.queue, &mut tried).await else { return tried };
         let attributes = main.attributes(&[Name::RedrivePolicy]).await;
@@ -63,16 +61,18 @@ impl SqsQueue {
         let Some(dead) = named.or_else(|| policy.as_deref().and_then(dead_letter_arn)) else {
             tried.push(unusable(
                 main.url(),
-                "no queue for dead letters is known: give it a redrive policy, or name one by \
-                 --dead-letter-queue-url"
-                    .to_owned(),
+                BackendError::new(
+                    BackendErrorKind::Missing,
+                    "no queue for dead letters is known: give it a redrive policy, or name one by \
+                     --dead-letter-queue-url",
+                ),
             ));
             return tried;
         };
         let (address, client) = match open(&dead) {
             Ok(opened) => opened,
             Err(error) => {
-                tried.push(unusable(&dead, error.message));
+                tried.push(unusable(&dead, error));
                 return tried;
             }
         };
@@ -90,7 +90,7 @@ fn thing(calls: &Calls) -> String {
 }
 
 fn told(action: &'static str, calls: &Calls, answer: Result<(), Fault>) -> Tried {
-    Tried { action, thing: thing(calls), outcome: answer.map_err(Refusal::from) }
+    Tried { action, thing: thing(calls), outcome: answer.map_err(NotShown::from) }
 }
 
 /// The queue's URL, which only a name has to be looked up for.
@@ -110,7 +110,7 @@ async fn find(
             Some(calls)
         }
         Err(fault) => {
-            let outcome = Err(Refusal::from(fault));
+            let outcome = Err(NotShown::from(fault));
             tried.push(Tried { action: URL, thing: format!("the queue {name}"), outcome });
             None
         }

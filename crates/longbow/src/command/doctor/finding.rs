@@ -1,7 +1,7 @@
 //! What was found out about one right, and what becomes of all of them.
 
-use longbow_aws::{RefusalKind, Tried};
-use longbow_core::failure::{StoreError, StoreErrorKind};
+use longbow_aws::{NotShown, Tried};
+use longbow_core::failure::{BackendErrorKind, StoreError, StoreErrorKind};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -59,14 +59,16 @@ impl Line {
     pub(super) fn of_tried(tried: Tried, needed_by: &'static str) -> Self {
         let (finding, words) = match tried.outcome {
             Ok(()) => (Finding::Ok, String::new()),
-            Err(refusal) => {
-                let finding = match refusal.kind {
-                    RefusalKind::Denied => Finding::Missing,
-                    RefusalKind::NotTried => Finding::NotTried,
-                    RefusalKind::Unusable => Finding::Wrong,
-                    RefusalKind::Transient => Finding::Unclear,
+            Err(NotShown::NotTried(why)) => (Finding::NotTried, why),
+            Err(NotShown::Failed(error)) => {
+                let finding = match error.kind {
+                    BackendErrorKind::Denied => Finding::Missing,
+                    BackendErrorKind::Transient | BackendErrorKind::Throttled => Finding::Unclear,
+                    BackendErrorKind::Credentials
+                    | BackendErrorKind::Missing
+                    | BackendErrorKind::Permanent => Finding::Wrong,
                 };
-                (finding, refusal.message)
+                (finding, error.message)
             }
         };
         Self::new(tried.action, &tried.thing, needed_by, finding, words)
