@@ -53,6 +53,27 @@ def test_a_parameter_is_enough_and_its_faults_are_named(longbow, cluster, parame
     assert "there is no parameter /not/there" in missing
 
 
+def test_the_settings_of_a_parameter_are_shown_with_where_they_came_from(longbow, cluster, parameters, store, source, destination):
+    ends = {"source": store.url, "destination": store.url}
+    places = {"only": (source.at().uri, destination.at().uri)}
+    name = parameters(settings_of(cluster, places, worker={"max_requests": 33, "part_size": "9MiB"}, **ends))
+    text = longbow("settings", "--settings-parameter", name, "--part-size", "64MiB").out
+    lines = {line.split(" = ")[0]: line for line in text.splitlines() if " = " in line}
+    assert lines["max_requests"].endswith(f"# parameter {name}") and " = 33 " in lines["max_requests"]
+    assert lines["part_size"].endswith("# flag --part-size"), "a flag wins"
+    assert f'from = "{source.at().uri}"  # parameter {name}' in text
+    # Faults are told after all that can be shown, and a secret is not shown.
+    secret = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "canary-of-a-parameter", "endpoint_url": store.url}
+    body = json.loads(settings_of(cluster, places, **ends)) | {"source": secret, "worker": {"max_requests": 0}}
+    parameters(json.dumps(body), name=name)
+    faulty = longbow("settings", "--settings-parameter", name, expect=2)
+    assert 'secret_access_key = "(hidden)"' in faulty.out and f"# parameter {name}" in faulty.out
+    assert "canary-of-a-parameter" not in faulty.out + faulty.err and f'worker.max_requests = "0" (parameter {name})' in faulty.err
+    # What cannot be read leaves the rest.
+    missing = longbow("settings", "--settings-parameter", "/not/there", expect=2)
+    assert "[worker]" in missing.out and "there is no parameter /not/there" in missing.err
+
+
 def test_a_worker_takes_changed_routes_and_loses_nothing(
     longbow, cluster, parameters, store, make_proxy, source, destination, make_bucket
 ):

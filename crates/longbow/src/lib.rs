@@ -75,7 +75,7 @@ fn run(command: Command, around: &Surrounding) -> Result<Exit, CommandError> {
         Command::Doctor(args) => in_runtime(command::doctor::run(&args, around)),
         Command::State(args) => in_runtime(command::state::run(&args, around)),
         Command::Dlq(args) => in_runtime(command::dlq::run(&args, around)),
-        Command::Settings(args) => command::settings::run(&args, around),
+        Command::Settings(args) => in_runtime(command::settings::run(&args, around)),
         Command::Demo(args) => in_runtime(command::demo::run(&args, around)),
         Command::Completions { shell } => Ok(command::completions::run(shell, &around.screen)),
         Command::Man { command, dir } => {

@@ -86,7 +86,8 @@ pub(super) const SETTINGS: &str = "\
 Examples:
   longbow settings
   LONGBOW_WORKER__MAX_REQUESTS=32 longbow settings --config standalone.toml
-  longbow settings --endpoint-url http://127.0.0.1:9000 --part-size 64MiB";
+  longbow settings --endpoint-url http://127.0.0.1:9000 --part-size 64MiB
+  longbow settings --settings-parameter /longbow/settings";
 
 pub(super) const DEMO: &str = "\
 Examples:

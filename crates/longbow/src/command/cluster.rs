@@ -51,14 +51,27 @@ pub(super) async fn read(flags: &impl Flags, around: &Surrounding) -> Result<Rea
     flags.write_down(&mut layer);
     let layers = Layers::read(&layer, &around.environment);
     let settings = resolve(&layers, &around.environment)?;
-    let Some(name) = &settings.cluster.settings_parameter else {
+    let Some(found) = settings_parameter(&settings.cluster).await? else {
         return Ok(ReadLayers { layers, settings, parameter: None });
     };
-    let found = Services::open(&settings.cluster).await?.parameter(name).await?;
-    let text = (name.as_str(), found.value.expose());
-    let layers = Layers::read_with(&layer, &around.environment, Some(text));
+    let layers = with_parameter(&layer, around, &found);
     let settings = resolve(&layers, &around.environment)?;
     Ok(ReadLayers { layers, settings, parameter: Some((found.name, found.version)) })
+}
+
+/// The parameter of settings, read now, if the settings name one.
+pub(super) async fn settings_parameter(
+    settings: &ClusterSettings,
+) -> Result<Option<Parameter>, CommandError> {
+    let Some(name) = &settings.settings_parameter else {
+        return Ok(None);
+    };
+    Ok(Some(Services::open(settings).await?.parameter(name).await?))
+}
+
+/// All layers, what the parameter says among them.
+pub(super) fn with_parameter(flags: &FlagLayer, around: &Surrounding, found: &Parameter) -> Layers {
+    Layers::read_with(flags, &around.environment, Some((&found.name, found.value.expose())))
 }
 
 impl Services {
