@@ -20,6 +20,7 @@ mod identity;
 mod lean;
 mod lifecycle;
 mod notice;
+mod plain_http;
 #[doc(hidden)]
 pub mod readers;
 mod replies;
@@ -38,6 +39,7 @@ pub use dynamodb::{
 pub use identity::{RoleOptions, StoredKeys};
 pub use lifecycle::LifecycleHook;
 pub use notice::{Notice, NoticeOptions, Notices};
+pub use plain_http::is_plain_http_elsewhere;
 pub use rights::{NotShown, Tried, try_parameters};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};

@@ -197,6 +197,26 @@ mod tests {
         assert!(asked[1].body.starts_with(b"Action=RecordLifecycleActionHeartbeat&"));
     }
 
+    /// Signed by hand, but sent through the client that all requests pass.
+    #[tokio::test(start_paused = true)]
+    async fn the_group_is_not_asked_by_plain_http_on_another_machine() {
+        let options = crate::ClusterOptions {
+            endpoint_url: Some("http://store.invalid:9000".into()),
+            region: Some("us-east-1".into()),
+            access_key: Some("the-access-key".into()),
+            secret_key: Some("the-secret-key".into()),
+            ..crate::ClusterOptions::default()
+        };
+        let session = ClusterSession::open(&options).await.unwrap();
+        let error = hook().complete(&session).await.unwrap_err();
+        assert!(error.message.contains("store.invalid is reached by plain http"), "{}", error.message);
+        assert!(error.message.contains("--allow-http"), "{}", error.message);
+        let allowed = crate::ClusterOptions { allow_http: true, ..options };
+        let session = ClusterSession::open(&allowed).await.unwrap();
+        let error = hook().complete(&session).await.unwrap_err();
+        assert!(!error.message.contains("--allow-http"), "{}", error.message);
+    }
+
     #[tokio::test]
     async fn a_hook_that_holds_nothing_is_no_failure() {
         let gone = refusal("ValidationError", "No active Lifecycle Action found with instance ID i-1");

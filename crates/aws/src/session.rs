@@ -34,6 +34,7 @@ use longbow_core::port::StoreTraits;
 use crate::endpoint::{Endpoint, partition, path_style};
 use crate::identity::{self, Identity, Keys, RoleOptions, Stored, StoredKeys, Surroundings};
 use crate::lean::{Address, Pool, Signer, Transport};
+use crate::plain_http;
 use crate::replies::SoundReplies;
 use crate::s3::{Clients, S3Store, Writing};
 use crate::too_many::NotWhenTooMany;
@@ -86,6 +87,8 @@ pub struct SideOptions {
     pub max_connections: Option<usize>,
     /// Send all requests through the SDK: for comparison, and in trouble.
     pub sdk_only: bool,
+    /// Ask other machines without TLS, where an endpoint begins with `http://`: by default nothing is sent to them.
+    pub allow_http: bool,
 }
 
 impl Default for SideOptions {
@@ -112,6 +115,7 @@ impl Default for SideOptions {
             server_side_timeout: Duration::from_secs(900),
             max_connections: None,
             sdk_only: false,
+            allow_http: false,
         }
     }
 }
@@ -288,7 +292,8 @@ pub(crate) fn http_client(options: &SideOptions) -> Result<SharedHttpClient, Sto
     pool.set_max_connections_per_host(options.max_connections);
     let pool = pool.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https().map_err(internal)?;
     let client = aws_smithy_http_client::pool::Client::from_partition(&pool, id).map_err(internal)?;
-    Ok(SharedHttpClient::new(client))
+    let client = SharedHttpClient::new(client);
+    Ok(if options.allow_http { client } else { plain_http::refuse(client) })
 }
 
 /// What stores are made of.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use longbow_aws::{
     ClusterOptions, ClusterSession, Parameters, RoleOptions, S3Store, SideOptions, StoredKeys,
+    is_plain_http_elsewhere,
 };
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::object::{KeyOrder, Location, ObjectKey, Prefix, Timestamp};
@@ -13,7 +14,7 @@ use longbow_core::route::Route;
 use longbow_local::{Database, Directory, DirectoryOptions, SystemClock};
 
 use crate::exit::CommandError;
-use crate::settings::{ClusterSettings, Credentials, Settings, SideSettings, is_plain_http_elsewhere};
+use crate::settings::{ClusterSettings, Credentials, Settings, SideSettings};
 
 /// One side, open.
 pub(crate) struct OpenSide {
@@ -168,6 +169,7 @@ async fn side_options(side: &SideSettings, settings: &Settings) -> Result<SideOp
         profile: side.profile.clone(),
         path_style: side.path_style,
         requester_pays: side.requester_pays,
+        allow_http: settings.allow_http,
         expected_bucket_owner: side.expected_bucket_owner.clone(),
         role: side.role.as_ref().map(|role| RoleOptions {
             arn: role.arn.clone(),
@@ -198,8 +200,13 @@ pub(crate) async fn open_own_bucket(
     bucket: &str,
     settings: &Settings,
 ) -> Result<Arc<dyn MultipartStore>, CommandError> {
-    let ClusterSettings { region, profile, .. } = &settings.cluster;
-    let options = SideOptions { region: region.clone(), profile: profile.clone(), ..SideOptions::default() };
+    let ClusterSettings { region, profile, allow_http, .. } = &settings.cluster;
+    let options = SideOptions {
+        region: region.clone(),
+        profile: profile.clone(),
+        allow_http: *allow_http,
+        ..SideOptions::default()
+    };
     let location = Location::S3 { bucket: bucket.to_owned(), prefix: Prefix::default() };
     Ok(open("list in", &location, options, Use::Write, settings.allow_http).await?.store)
 }
@@ -210,6 +217,7 @@ pub(crate) async fn open_cluster(settings: &ClusterSettings) -> Result<ClusterSe
         endpoint_url: settings.endpoint_url.clone(),
         region: settings.region.clone(),
         profile: settings.profile.clone(),
+        allow_http: settings.allow_http,
         ..ClusterOptions::default()
     };
     ClusterSession::open(&options).await.map_err(|error| {

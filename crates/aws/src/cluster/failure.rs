@@ -11,7 +11,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use longbow_core::failure::{BackendError, BackendErrorKind as FaultKind};
 
-use crate::failure::{chain, printable};
+use crate::failure::{chain, printable, sources};
+use crate::plain_http::PlainHttp;
 
 /// What was asked, for the message.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +86,12 @@ where
     E: Error + Send + Sync + 'static,
 {
     let text = chain(error);
-    let sources = std::iter::successors(Some(error as &(dyn Error + 'static)), |&e| e.source());
-    let credentials = sources.into_iter().any(|e| e.downcast_ref::<CredentialsError>().is_some());
+    let credentials = sources(error).any(|e| e.downcast_ref::<CredentialsError>().is_some());
+    let refused = sources(error).any(|e| e.downcast_ref::<PlainHttp>().is_some());
     let lower = text.to_ascii_lowercase();
     let (kind, message) = if credentials {
         (FaultKind::Credentials, format!("the credentials cannot be loaded or renewed: {text}"))
-    } else if matches!(error, SdkError::ConstructionFailure(_)) {
+    } else if refused || matches!(error, SdkError::ConstructionFailure(_)) {
         (FaultKind::Permanent, format!("the request cannot be made: {text}"))
     } else if lower.contains("certificate") {
         let remedy = "the server's certificate is not trusted: name your authority's in SSL_CERT_FILE";

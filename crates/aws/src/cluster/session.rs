@@ -42,6 +42,8 @@ pub struct ClusterOptions {
     pub secret_key: Option<String>,
     /// The session token of temporary keys. Never shown.
     pub session_token: Option<String>,
+    /// Ask other machines without TLS, where an endpoint begins with `http://`: by default nothing is sent to them.
+    pub allow_http: bool,
 }
 
 impl std::fmt::Debug for ClusterOptions {
@@ -64,6 +66,7 @@ impl ClusterOptions {
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             session_token: self.session_token.clone(),
+            allow_http: self.allow_http,
             ..SideOptions::default()
         }
     }

@@ -21,7 +21,7 @@ pub(crate) use explain::explain;
 pub(crate) use fault::{Fault, Faults};
 pub(crate) use layers::{FlagLayer, Layers, ProcessEnvironment};
 pub(crate) use origin::Origin;
-pub(crate) use resolve::{is_plain_http_elsewhere, resolve};
+pub(crate) use resolve::resolve;
 pub(crate) use routes::{WrittenRoute, of_json};
 pub(crate) use values::{ClusterSettings, Credentials, Settings, SideSettings};
 

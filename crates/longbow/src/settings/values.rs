@@ -92,6 +92,8 @@ pub(crate) struct ClusterSettings {
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) endpoint_url: Option<String>,
+    /// Whether its services may be reached by plain http on another machine.
+    pub(crate) allow_http: bool,
     pub(crate) when_busy: WhenBusy,
     /// The longest wait between attempts.
     pub(crate) retry_most: Duration,

@@ -35,6 +35,7 @@ impl Judge<'_> {
             region: self.text("cluster.region", &raw.region),
             profile: self.text("cluster.profile", &raw.profile),
             endpoint_url: self.endpoint("cluster.endpoint_url", &raw.endpoint_url, allow_http),
+            allow_http,
             when_busy: self.take("cluster.when_busy", &raw.when_busy, |t| choice(t, &manners)),
             retry_most: self.take("cluster.retry_most", &raw.retry_most, |t| match duration(t)? {
                 time if time.as_secs() <= 12 * 3600 => Ok(time),

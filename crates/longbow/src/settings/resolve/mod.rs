@@ -14,8 +14,6 @@ use longbow_core::selection::KeySelection;
 use longbow_core::transfer::{MAX_PART_SIZE, MIN_PART_SIZE, MethodPolicy};
 use longbow_worker::RecordPolicy;
 
-pub(crate) use sides::is_plain_http_elsewhere;
-
 use super::fault::{Fault, Faults};
 use super::layers::{Layers, ProcessEnvironment};
 use super::raw::{RawSelection, RawSettings, RawWorker};

@@ -1,5 +1,6 @@
 //! The settings of the two sides: where a store is, and who asks.
 
+use longbow_aws::is_plain_http_elsewhere;
 use longbow_core::object::Encryption;
 
 use super::Judge;
@@ -205,22 +206,4 @@ impl Judge<'_> {
             Ok(Some(text.trim_end_matches('/').to_owned()))
         })
     }
-}
-
-/// Whether a URL is plain http to another machine than this one.
-pub(crate) fn is_plain_http_elsewhere(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    scheme.eq_ignore_ascii_case("http") && !is_loopback(authority)
-}
-
-/// Whether `host[:port]` is this machine.
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
