@@ -9,6 +9,7 @@ mod amounts;
 mod backend;
 mod cli;
 mod command;
+mod core_dump;
 mod exit;
 mod ledger;
 mod memory_limit;
@@ -41,6 +42,7 @@ const THREADS: usize = 2;
 
 /// The program, from its arguments to its exit code.
 pub fn program() -> ExitCode {
+    core_dump::forbid();
     // clap ends the program itself on a wrong command line, with exit code 2, and after --help with 0.
     let Cli { command, log_format } = Cli::parse();
     let environment = ProcessEnvironment::of_this_process();

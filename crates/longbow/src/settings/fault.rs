@@ -6,7 +6,7 @@ use super::layers::is_secret;
 use super::origin::Origin;
 
 /// One fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// The setting, or the argument.
     pub(crate) key: String,
@@ -16,6 +16,13 @@ pub(crate) struct Fault {
     pub(crate) origin: Origin,
     /// What is wrong and what would be right.
     pub(crate) remedy: String,
+}
+
+/// As it is told: the value may be a secret.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl fmt::Display for Fault {

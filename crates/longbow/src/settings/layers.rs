@@ -3,6 +3,7 @@
 //! Unknown keys are faults of the layer that has them; they never reach [`RawSettings`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
@@ -24,8 +25,15 @@ pub(crate) fn is_secret(key: &str) -> bool {
 }
 
 /// The variables of the process, taken once. Names or values that are not UTF-8 are passed over.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ProcessEnvironment(BTreeMap<String, String>);
+
+/// Names alone: keys and tokens are among the values.
+impl fmt::Debug for ProcessEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl ProcessEnvironment {
     /// Those of this process.
@@ -85,13 +93,22 @@ impl FlagLayer {
 }
 
 /// What all layers together say.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
     routes: Vec<WrittenRoute>,
     /// What is done otherwise than an old configuration says, in words.
     pub(super) notes: Vec<String>,
     faults: Faults,
+}
+
+/// Keys and where they come from: secrets are among the values.
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.values.iter().map(|(key, (_, origin))| (key, origin)))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Layers {

@@ -32,12 +32,22 @@ const OF_A_ROUTE: [&str; 8] = [
 const OWN: [&str; 4] = ["from", "to", "key_mapping", "events"];
 
 /// A route as it was written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct WrittenRoute {
     /// Its name, not judged yet.
     pub(crate) name: String,
     /// Every value by its dotted key, with where it was written.
     pub(crate) values: BTreeMap<String, (Value, Origin)>,
+}
+
+/// Without the values: secrets are among them.
+impl std::fmt::Debug for WrittenRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WrittenRoute")
+            .field("name", &self.name)
+            .field("keys", &self.values.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A route whose settings hold.

@@ -190,6 +190,44 @@ fn keys_come_from_the_environment_and_are_never_shown() {
     assert!(told.contains("# environment LONGBOW_SOURCE__SECRET_ACCESS_KEY"), "{told}");
 }
 
+/// A panic shows a value by its Debug: whatever holds what was written shows none of it.
+#[test]
+fn a_panic_shows_no_secret() {
+    let canary = "canary-of-a-panic";
+    let keys = [
+        "LONGBOW_SOURCE__SECRET_ACCESS_KEY",
+        "LONGBOW_DESTINATION__SESSION_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    let mut pairs: Vec<_> = keys.into_iter().map(|name| (name, canary)).collect();
+    pairs.push(("LONGBOW_SOURCE__ACCESS_KEY_ID", "AKIAEXAMPLE"));
+    let environment = environment(&pairs);
+    let routes =
+        format!("[routes.a]\nfrom = \"s3://a\"\nto = \"s3://b\"\nsource.secret_access_key = \"{canary}\"\n");
+    let layers = Layers::read_with(&FlagLayer::default(), &environment, Some(("/p", &routes)));
+    let raw = layers.raw().unwrap();
+    assert_eq!(raw.source.secret_access_key.text(), canary, "it is there to be shown");
+    let faults = resolve(&layers, &environment).unwrap_err();
+    let settings =
+        read(&FlagLayer::default(), &pairs[..1].iter().chain(&pairs[4..]).copied().collect::<Vec<_>>())
+            .unwrap();
+    let held: [(&str, &dyn std::fmt::Debug); 6] = [
+        ("environment", &environment),
+        ("layers", &layers),
+        ("raw settings", &raw),
+        ("routes", &layers.routes()),
+        ("faults", &faults.0),
+        ("settings", &settings),
+    ];
+    for (what, value) in held {
+        let payload =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panic!("{value:?}"))).unwrap_err();
+        let said = payload.downcast_ref::<String>().expect("the text of a panic");
+        assert!(!said.is_empty() && !said.contains(canary), "{what}: {said}");
+    }
+}
+
 #[test]
 fn what_settings_prints_can_be_read_again() {
     let mut flags = FlagLayer::default();

@@ -4,12 +4,22 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Written {
     /// One value, as text.
     One(String),
     /// A list.
     Many(Vec<String>),
+}
+
+/// Without the value: some are secrets, and only the key tells which.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(text) => write!(f, "{} bytes", text.len()),
+            Self::Many(list) => write!(f, "{} entries", list.len()),
+        }
+    }
 }
 
 impl Written {

@@ -1,9 +1,13 @@
 //! Keys and links that would lead out of the folder, or make two keys one file.
 
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use longbow_core::object::ETag;
 use longbow_core::port::{CreateRequest, MultipartStore, PartRequest, UploadId, WriteCondition};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::*;
 
@@ -130,6 +134,45 @@ async fn links_lead_nowhere() {
     let page = world.store.list(&Default::default(), None).await.unwrap();
     assert_eq!(keys(&page), ["real/f"]);
     assert_eq!(page.skipped.len(), 5);
+}
+
+/// Somebody exchanges a folder and a link that leads outside all the time: what is opened is never the link.
+#[tokio::test]
+async fn a_folder_that_becomes_a_link_between_look_and_open_leads_nowhere() {
+    let world = World::new();
+    let outside = world.around.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("f"), "secret").unwrap();
+    world.file("a/f", "inside");
+    let (folder, link) = (world.root().join("a"), world.root().join("l"));
+    symlink(&outside, &link).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let swapping = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+                std::thread::yield_now();
+            }
+        }
+    });
+    let (mut written, mut refused) = (0, 0);
+    let until = Instant::now() + Duration::from_secs(60);
+    while (written < 200 || refused < 200) && Instant::now() < until {
+        if let Ok(read) = world.get("a/f", GetRequest::default()).await {
+            assert_eq!(read, b"inside");
+        }
+        match world.put("a/f", "inside").await {
+            Ok(_) => written += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    swapping.join().unwrap();
+    assert!(written > 0 && refused > 0, "{written} written, {refused} refused");
+    assert_eq!(std::fs::read_to_string(outside.join("f")).unwrap(), "secret");
+    let names: Vec<_> = std::fs::read_dir(&outside).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["f"], "nothing was written outside");
 }
 
 #[tokio::test]
