@@ -2,8 +2,8 @@
 
 use longbow_core::failure::BackendError;
 use longbow_core::job::{
-    CopyJob, EventOrder, MessageError, ObjectRecord, RecordEvent, Sequencer, TransitionError, UploadRecord,
-    decode, next, transfer_of,
+    CopyJob, EventOrder, MessageError, ObjectRecord, Observation, RecordEvent, Sequencer, TransitionError,
+    UploadRecord, decode, next, transfer_of,
 };
 use longbow_core::object::{ObjectKey, Timestamp};
 use longbow_core::port::{Delivery, SwapError};
@@ -116,6 +116,16 @@ impl Claimed {
     /// An upload that an earlier attempt began or was about to begin.
     pub(crate) fn unfinished_upload(&self) -> Option<&UploadRecord> {
         self.record.as_ref().and_then(|r| r.upload().or(r.intended_upload()))
+    }
+
+    /// Whether a removal at the source is to be carried on for this job's object.
+    pub(crate) fn follows_removals(&self, shared: &Shared) -> bool {
+        self.of_event && shared.propagates
+    }
+
+    /// Whether the last look found an object at the destination.
+    pub(crate) fn has_seen_one(&self) -> bool {
+        matches!(self.job.observed, Observation::Present(_))
     }
 
     /// Whether the record names an upload that holds another version of the source than this attempt's.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use longbow_core::failure::{BackendError, Failure, FailureClass};
+use longbow_core::job::EventOrder;
 use longbow_core::port::Delivery;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use crate::lease::Lease;
 use crate::node::{Node, Ways};
 use crate::reply::{self, Conclusion};
 use crate::settle::{self, Finished};
-use crate::{Shared, copy, plan, routed, verify};
+use crate::{Shared, copy, plan, removal, routed, verify};
 
 /// How often one attempt may begin anew because source or destination changed under it.
 const LOOKS: u32 = 4;
@@ -120,6 +121,11 @@ pub(crate) async fn work(
             Err(stopped) => break stopped,
         }
     };
+    // What is at the destination may be what this very attempt has brought there after the removal was carried out.
+    if matches!(stopped, Stopped::SourceGone(_)) && claimed.follows_removals(shared) && claimed.has_seen_one()
+    {
+        return Box::pin(removal::follow(shared, claimed, EventOrder::Unknown, drain, started)).await;
+    }
     settle::settle_failure(shared, claimed, stopped, started).await
 }
 

@@ -67,8 +67,11 @@ pub(crate) async fn plan(
         // source tells it, and over an object that is there goes only what the source has now: the job may have waited
         // long enough for a newer version to have come and been copied, and an older one can still be read by its name.
         let object = &claimed.job.object;
-        if look_again || unseen && object.etag.is_none() || there && object.version.is_some() {
-            source_head = Some(look_at_source(shared, claimed, there).await?);
+        let versioned = object.version.is_some();
+        // An event's own version is copied where nothing is (LB-57); a job of a comparison only meant the newest.
+        let newest = there || !claimed.of_event;
+        if look_again || unseen && object.etag.is_none() || newest && versioned {
+            source_head = Some(look_at_source(shared, claimed, newest).await?);
         }
         if let Some(found) = &destination
             && let Some(equal) = is_equal(shared, claimed, found, &mut source_head).await?
@@ -102,17 +105,14 @@ pub(crate) async fn look_at_destination(
 /// | the job names a version | destination has the key | the job means from now on |
 /// |---|---|---|
 /// | no | – | what the source has now |
-/// | yes | no | that version; what the source has now, if it is gone |
+/// | yes, an event's | no | that version; what the source has now, if it is gone |
 /// | yes | yes | what the source has now: an older version must not go over one that may be newer |
-async fn look_at_source(
-    shared: &Shared,
-    claimed: &mut Claimed,
-    destination_has_it: bool,
-) -> Result<ObjectHead, Stopped> {
+/// | yes, of a comparison | any | what the source has now: that was the newest when it was listed |
+async fn look_at_source(shared: &Shared, claimed: &mut Claimed, newest: bool) -> Result<ObjectHead, Stopped> {
     let _slot = shared.permits.slot().await;
     let named = claimed.job.object.version.clone();
     let mut head = None;
-    if named.is_some() && !destination_has_it {
+    if named.is_some() && !newest {
         head = look(shared, &claimed.job.source, named.clone()).await?;
     }
     let of_named = head.is_some();

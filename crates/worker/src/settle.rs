@@ -16,7 +16,7 @@ use longbow_core::port::Counted;
 use crate::Shared;
 use crate::claim::{AdvanceError, Claimed};
 use crate::executor::Stopped;
-use crate::plan::Equal;
+use crate::plan::{Equal, look_at_source_now};
 use crate::reply::{Answer, Conclusion};
 use crate::verify::Verified;
 
@@ -92,6 +92,13 @@ pub(crate) async fn settle(
         Err(AdvanceError::Backend(error)) if shared.patient => {
             // The destination itself is the proof: whoever gets this job again finds it done.
             tracing::warn!(key = %claimed.job.source, %error, "copied and verified, but not recorded");
+            // Only the record would have told that a removal was carried out before the bytes came. A removal from now on
+            // finds them.
+            if claimed.follows_removals(shared)
+                && !matches!(look_at_source_now(shared, &claimed.job.source).await, Ok(Some(_)))
+            {
+                return Ok(Conclusion::quiet(Answer::Later(Duration::from_secs(1))));
+            }
         }
         Err(AdvanceError::Backend(error)) => return Err(error),
         Err(AdvanceError::Illegal(error)) => {

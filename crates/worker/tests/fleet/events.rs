@@ -151,3 +151,38 @@ async fn any_order_and_any_duplicates_end_with_what_the_source_has() {
 fn delete(world: &World) {
     world.source.remove("k");
 }
+
+/// A job of a comparison by version comes again after a newer version was copied; the old one can still be read.
+#[tokio::test(start_paused = true)]
+async fn a_job_by_version_that_comes_again_never_puts_an_older_version_over_a_newer_one() {
+    use longbow_core::job::{CopyJob, Observation, SourceVersion, TransferId, encode};
+    for observed_newer in [false, true] {
+        let world = World::versioned();
+        world.source.put_bytes("k", b"first");
+        let old = world.source.object("k").expect("an object");
+        world.source.put_bytes("k", b"second");
+        world.destination.put_bytes("k", b"second");
+        // Seen before anything was there, and delivered before; or listed after the source, when the newer one was there.
+        let observed = match world.destination.object("k") {
+            Some(newer) if observed_newer => Observation::Present(newer.etag.clone()),
+            _ => Observation::Absent,
+        };
+        let job = CopyJob {
+            source: "k".into(),
+            destination: "k".into(),
+            object: SourceVersion {
+                size: old.content.length(),
+                etag: Some(old.etag.clone()),
+                version: old.version.clone(),
+                modified: Some(old.modified),
+            },
+            observed,
+            inspect: false,
+            transfer: TransferId("t".into()),
+        };
+        world.send(&encode(&job));
+        world.run().await;
+        assert_eq!(world.destination.get_bytes("k").as_deref(), Some(&b"second"[..]), "{observed_newer}");
+        world.assert_nothing_left();
+    }
+}

@@ -184,3 +184,43 @@ async fn in_a_versioned_destination_a_removal_leaves_a_marker() {
     assert!(world.destination.head(&"k".into(), &request).await.is_ok(), "the version is still there");
     world.assert_nothing_left();
 }
+
+/// Found by the simulation (seeds 7647 and 17709 of its first day): the removal was carried out, then the creation before it
+/// came while the state store failed. The version can still be read by its name, so it was copied back and acknowledged.
+#[tokio::test(start_paused = true)]
+async fn a_late_creation_brings_nothing_back_while_the_state_store_fails() {
+    let mut world = World::new();
+    world.source.configure(|s| s.versioned = true);
+    world.options.visibility = std::time::Duration::from_secs(30);
+    world.source.put_bytes("k", b"one");
+    let late = created(&world, "k", "01");
+    world.source.remove("k");
+    world.send(&removed("k", "02"));
+    world.run().await;
+    let broken = || Fault::Error(longbow_core::failure::StoreErrorKind::Transient);
+    world.faults.add(Rule::new("load", broken()).nth(1));
+    world.send(&late);
+    world.run().await;
+    assert_eq!(world.destination.get_bytes("k"), None);
+    assert_eq!(world.one.record("k").expect("a record").state, RecordState::Removed);
+    world.assert_nothing_left();
+}
+
+/// The same where the attempt looks at the source a second time: it finds nothing there, and at the destination what it has
+/// brought there itself.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_finds_its_source_gone_leaves_no_copy_behind() {
+    let world = World::versioned();
+    world.source.put_bytes("k", b"one");
+    world.send(&created(&world, "k", "01"));
+    let source = world.source.clone();
+    let gone = Fault::Before(Arc::new(move || {
+        source.remove("k");
+    }));
+    world.faults.add(Rule::new("get", gone).on("source").nth(1));
+    // Its answer names another tag, so that both sides are looked at again.
+    world.faults.add(Rule::new("put", Fault::LyingEtag).on("destination").nth(1));
+    world.run().await;
+    assert_eq!(world.destination.get_bytes("k"), None);
+    world.assert_nothing_left();
+}

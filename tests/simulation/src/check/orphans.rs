@@ -3,14 +3,13 @@
 //! An upload of which nobody could be told is left to a lifecycle rule of the bucket (decision 0016). Nothing is said here of
 //! - uploads of a key of which a write of the record failed;
 //! - an upload that the store began after its caller had given up waiting;
-//! - an upload whose maker died before it could name it, when somebody else had taken the record over;
+//! - an upload whose maker died, or heard no answer, before it could name it, of a key that two attempts worked on at once;
 //! - an upload whose abort failed, and uploads that were there when a look for them failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::Story;
 use super::{Breaches, Checker};
-use crate::fault::Fault;
 use crate::journal::{Call, Detail, Entry, Key, Place, What, Who};
 
 #[derive(Default)]
@@ -18,8 +17,8 @@ pub(super) struct Orphans {
     ours: BTreeMap<u32, Key>,
     strangers: Vec<u32>,
     next_is_late: bool,
-    /// Who wrote a key's record last.
-    recorder: BTreeMap<Key, Who>,
+    /// Keys that two attempts worked on at once.
+    contested: BTreeSet<Key>,
     /// Uploads that were begun, and whose name is in no record yet.
     unnamed: Vec<(Who, Key, u32)>,
     untold: BTreeSet<Key>,
@@ -38,15 +37,10 @@ impl Checker for Orphans {
             }
             What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
             What::Recorded(key, ..) => {
-                self.recorder.insert(key, entry.who);
                 self.unnamed.retain(|(who, of, _)| *who != entry.who || *of != key);
             }
-            What::Fault(Fault::CrashBefore | Fault::CrashAfter | Fault::Drained) => {
-                for (who, key, upload) in &self.unnamed {
-                    if *who == entry.who && self.recorder.get(key) != Some(who) {
-                        self.excused.insert(*upload);
-                    }
-                }
+            What::Called(Place::State, Call::Swap, key, _, Err("conflict")) => {
+                self.contested.insert(key);
             }
             What::Called(Place::Destination, Call::Abort, _, Detail::Upload(upload), Err(_)) => {
                 self.excused.insert(upload);
@@ -68,6 +62,7 @@ impl Checker for Orphans {
                     && story.rules.traces
                     && !self.untold.contains(key)
                     && !self.excused.contains(&upload)
+                    && !(self.contested.contains(key) && self.unnamed.iter().any(|(.., one)| *one == upload))
                 {
                     breaches.add("I11", format!("upload {upload} of {key} is left behind"));
                 }
