@@ -1,6 +1,9 @@
 """How a worker ends on EC2: Spot notices, recommendations and the end of the instance, and who is told."""
 
 import json
+import os
+import random
+import signal
 import time
 
 import pytest
@@ -61,6 +64,37 @@ def test_a_notice_hands_jobs_back_and_the_group_is_told(
     assert done.summary["copied"] == 1 and done.summary["parts_reused"] > 0
     assert_same(source, destination)
     assert destination.uploads() == []
+
+
+def test_sigterm_at_any_moment_hands_everything_back(longbow, cluster, source, destination, make_proxy):
+    """While it starts, receives, looks, copies parts and wholes, or ends: soon, and nothing stays hidden in the queue."""
+    seed = os.environ.get("LONGBOW_TEST_SEED", "endings")
+    chance = random.Random(seed)
+    source.fill({f"k{n:03}": content(3_000 * n, n) for n in range(80)})
+    for n in range(4):
+        source.put_parts(f"large/{n}", content(11 * MIB, n), 5 * MIB)
+    slow = make_proxy(destination.store)
+    slow.limit_uploads(6 * MIB)
+    sides = longbow.sides(source.at(), destination.at(via=slow)) + cluster.flags + ["--method", "stream", "--json"]
+    longbow("jobsender", *sides)
+    environment = {"LONGBOW_WORKER__VISIBILITY": "10m", "LONGBOW_CLUSTER__DRAIN_WITHIN": "1s"}
+    for _ in range(8):
+        worker = longbow.start("worker", *sides, "--max-requests", "6", env=environment)
+        time.sleep(chance.uniform(0, 2.5))
+        asked = time.monotonic()
+        worker.signal(signal.SIGTERM)
+        ended = worker.wait()
+        # Before it listens to signals it has nothing in its hands.
+        assert ended.code == 0 or (ended.code == -signal.SIGTERM and "Works on" not in ended.out), str(ended)
+        assert time.monotonic() - asked < 20, f"seed {seed}: {ended}"
+        if ended.code == 0:
+            longbow.judge(ended, 0)
+        visible, hidden, delayed = cluster.depth()
+        assert (hidden, delayed) == (0, 0), f"seed {seed}: {visible, hidden, delayed}\n{ended}"
+    slow.limit_uploads(None)
+    assert longbow("worker", *sides, "--exit-when-empty").summary["failed"] == 0
+    assert_same(source, destination)
+    assert destination.uploads() == [] and cluster.depth() == (0, 0, 0) and cluster.depth(cluster.dead) == (0, 0, 0)
 
 
 def test_a_signal_tells_no_group(longbow, cluster, source, destination, ec2):

@@ -15,9 +15,9 @@ PART = 6 * MIB
 
 
 @pytest.fixture
-def store(seaweedfs):
-    """One that checks digests and takes checksums, as S3 does."""
-    return seaweedfs
+def store(request):
+    """One that checks digests and takes checksums, as S3 does, or the one that a test names."""
+    return request.getfixturevalue(getattr(request, "param", "seaweedfs"))
 
 
 @pytest.fixture
@@ -263,6 +263,27 @@ def test_a_listing_that_ends_early_without_a_token(ministack, make_bucket, make_
     reads.inject(EmptyPage(), "ListObjectsV2")
     run = longbow.sync(source.at(via=reads), destination.at(), "--delete", expect=None, timeout=100)
     assert run.code == 1 and destination.keys() == ["a"], str(run)
+
+
+@pytest.mark.parametrize("store", ["ministack", "seaweedfs"], indirect=True)
+def test_a_listing_whose_token_has_expired_begins_again(store, make_bucket, make_proxy, longbow):
+    """On both sides at once; nothing is missed, nothing is copied twice and nothing removed."""
+    source, destination = make_bucket(store), make_bucket(store)
+    source.fill({f"a-b/{i:04}": b"s" for i in range(700)} | {f"a/{i:04}": b"s" for i in range(700)})
+    destination.fill({f"a/{i:04}": b"s" for i in range(650)} | {f"a0/{i:04}": b"d" for i in range(450)})
+    reads, writes = make_proxy(store), make_proxy(store)
+    words = "The continuation token provided is incorrect"
+    rules = [
+        proxy.inject(
+            faults.Refuse(400, "InvalidArgument", message=words), "ListObjectsV2", times=1,
+            where=lambda e: "continuation-token" in e.query,
+        )
+        for proxy in (reads, writes)
+    ]  # fmt: skip
+    run = longbow.sync(source.at(via=reads), destination.at(via=writes), "--method", "stream")
+    assert [rule.hits for rule in rules] == [1, 1]
+    assert run.summary["copied"] == 750 and run.summary["deleted"] == 0
+    assert set(destination.keys()) == set(source.keys()) | {f"a0/{i:04}" for i in range(450)}
 
 
 def test_an_object_that_vanishes_in_mid_copy(source, destination, longbow, reads):

@@ -293,6 +293,9 @@ pub(crate) fn is_too_many(status: u16) -> bool {
 /// `InvalidRequest` and `InvalidArgument` are what servers say of whatever they do not know.
 fn refused(about: &About<'_>, reply: &Reply<'_>) -> StoreErrorKind {
     let words = words(reply);
+    if about.call == Call::ListObjects && words.contains("continuation") {
+        return StoreErrorKind::NoSuchPage;
+    }
     if about.key_is_a_path() {
         return StoreErrorKind::InvalidKey;
     }

@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     NoSuchBucket,
     /// No such multipart upload: completed, aborted or expired.
     NoSuchUpload,
+    /// The store does not know (any more) the place where a listing was to go on.
+    NoSuchPage,
     /// `If-Match` or `If-None-Match` did not hold (412), or another conditional write ran at once (409).
     PreconditionFailed,
     /// The identity is known and may not do this (403).
@@ -101,6 +103,7 @@ impl StoreError {
             StoreErrorKind::Denied | StoreErrorKind::Credentials => FailureClass::Denied,
             StoreErrorKind::NotFound
             | StoreErrorKind::NoSuchBucket
+            | StoreErrorKind::NoSuchPage
             | StoreErrorKind::Unsupported(_)
             | StoreErrorKind::InvalidKey
             | StoreErrorKind::Archived

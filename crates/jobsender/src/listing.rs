@@ -1,8 +1,9 @@
 //! One side's listing as a stream of checked chunks, fetched ahead by a task of its own.
 //!
 //! A listing ends with [`Item::End`] or it is incomplete: a failed page, a key outside the prefix, a page token
-//! that leads round in circles and a lost task are errors, never an end. The order is checked here; a side that is
-//! to be sorted goes through [`Sorter`] first. Nothing is compared here.
+//! that leads round in circles and a lost task are errors, never an end. A token that the store no longer knows makes the
+//! listing begin again, behind what it gave. The order is checked here; a side that is to be sorted goes through
+//! [`Sorter`] first. Nothing is compared here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -159,6 +160,12 @@ pub(crate) struct Pages {
     stop: CancellationToken,
     /// While the store has too many requests, one page at a time is asked for again.
     turn: Arc<Semaphore>,
+    /// The last key that came.
+    last: Option<ObjectKey>,
+    /// The last key at the time when the listing began again.
+    again_at: Option<ObjectKey>,
+    /// How often it began again at its first key.
+    rounds: u64,
 }
 
 impl Pages {
@@ -168,7 +175,8 @@ impl Pages {
 
     /// The same, taking turns with other pages of the same listing.
     pub(crate) fn beside(source: SideSource, stop: CancellationToken, turn: &Arc<Semaphore>) -> Self {
-        Self { source, token: None, number: 0, ended: false, stop, turn: Arc::clone(turn) }
+        let turn = Arc::clone(turn);
+        Self { source, token: None, number: 0, ended: false, stop, turn, last: None, again_at: None, rounds: 0 }
     }
 
     /// Whether the last page has come.
@@ -182,7 +190,12 @@ impl Pages {
             return Ok(None);
         }
         self.number += 1;
-        let mut page = self.fetch().await?;
+        let mut page = loop {
+            match self.fetch().await {
+                Err(JobsenderError::Listing { source, .. }) if self.begin_again(&source) => {}
+                page => break page?,
+            }
+        };
         if let Some(stray) = page.objects.iter().find(|o| o.key.strip(&self.source.prefix).is_none()) {
             let text = format!(
                 "the store listed {}, which does not lie under {:?}",
@@ -204,7 +217,26 @@ impl Pages {
             Some(next) => self.token = Some(next),
             None => self.ended = true,
         }
+        self.last = page.objects.last().map(|entry| entry.key.clone()).or(self.last.take());
         Ok(Some(page))
+    }
+
+    /// Whether the listing begins again, since its token is not known any more: behind the last key where byte order is
+    /// promised; elsewhere that place says nothing of what is to come, so at its first key. Not twice at one place.
+    fn begin_again(&mut self, error: &StoreError) -> bool {
+        let known = self.token.is_none() || self.last.is_none() || self.last == self.again_at;
+        if error.kind != StoreErrorKind::NoSuchPage || known {
+            return false;
+        }
+        tracing::warn!(side = ?self.source.side, page = self.number, %error, "the listing begins again");
+        self.token = None;
+        self.again_at.clone_from(&self.last);
+        if self.source.store.traits().order == Some(KeyOrder::Bytes) {
+            self.source.after.clone_from(&self.last);
+        } else {
+            self.rounds += 1;
+        }
+        true
     }
 
     /// One page, asked for again from the same token while the fault may pass.
@@ -266,12 +298,23 @@ async fn walk(mut pages: Pages, order: KeyOrder, sender: &Sender) -> Result<(), 
     if let Some(after) = pages.source.after.as_ref().and_then(|key| key.strip(&pages.source.prefix)) {
         check.next(after).map_err(|violation| WalkError::Order(pages.source.side, violation))?;
     }
-    while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {
+    let (mut round, mut given) = (0, None::<ObjectKey>);
+    while let Some(mut page) = pages.next().await.map_err(WalkError::Failed)? {
+        if pages.rounds != round {
+            round = pages.rounds;
+            check = OrderCheck::new(order);
+        }
         for entry in &page.objects {
             check
                 .next(&entry.key.as_str()[prefix..])
                 .map_err(|violation| WalkError::Order(pages.source.side, violation))?;
         }
+        // All of a listing that began again is in order: what is not behind the last key was given before.
+        if let Some(given) = given.as_ref().filter(|_| round > 0) {
+            let given = &given.as_str()[prefix..];
+            page.objects.retain(|entry| order.compare(&entry.key.as_str()[prefix..], given).is_gt());
+        }
+        given = page.objects.last().map(|entry| entry.key.clone()).or(given);
         let listed = page.objects.len() as u64;
         let chunk = Chunk { entries: page.objects, skipped: page.skipped, listed };
         if sender.send(Ok(Item::Chunk(chunk))).await.is_err() {
@@ -290,8 +333,15 @@ async fn sort(
 ) -> Result<(), WalkError> {
     let sort_fault = |source| WalkError::Failed(JobsenderError::Sort { folder: folder.clone(), source });
     let mut untold = Chunk::default();
+    let (mut round, mut came, mut told) = (0, 0, 0);
     while let Some(page) = pages.next().await.map_err(WalkError::Failed)? {
-        untold.listed += page.objects.len() as u64;
+        // What comes again is sorted beside itself, and taken once.
+        if pages.rounds != round {
+            (round, came) = (pages.rounds, 0);
+        }
+        came += page.objects.len() as u64;
+        untold.listed += came.saturating_sub(told);
+        told = told.max(came);
         untold.skipped.extend(page.skipped);
         if sorter.add(page.objects) {
             sorter = blocking(move || sorter.spill().map(|()| sorter)).await.map_err(sort_fault)?;

@@ -218,6 +218,39 @@ async fn a_page_that_fails_for_a_while_is_asked_for_again_from_the_same_place() 
     assert_eq!((all(&kept), end.unwrap().stopped), (expected(), false));
 }
 
+#[tokio::test]
+async fn a_listing_whose_token_has_expired_begins_again() {
+    use StoreErrorKind::NoSuchPage;
+    // At its first key where the order is found out only, whichever side is sorted; what came before is not taken twice.
+    for (source, destination, order) in [
+        (
+            FakeStore::of(BYTES).fault(2, &[NoSuchPage]),
+            FakeStore::of(&["a", "a-b", "a.b", "a/b", "a0", "d"]),
+            None,
+        ),
+        (FakeStore::of(BYTES).fault(1, &[NoSuchPage]), FakeStore::of(FOLDERS), None),
+        (FakeStore::of(BYTES), FakeStore::of(FOLDERS).fault(2, &[NoSuchPage]), Some(KeyOrder::Folders)),
+    ] {
+        let mut world = World::new(source, destination);
+        world.options.destination_order = order;
+        let (kept, end) = compare(&world).await;
+        end.unwrap();
+        assert_eq!(all(&kept), expected());
+    }
+    // Not for ever: what begins again has to come further.
+    let source = FakeStore::of(BYTES).fault(1, &[NoSuchPage]).fault(2, &[NoSuchPage; 2]);
+    let (_, end) = compare(&World::new(source, FakeStore::of(FOLDERS))).await;
+    let error = end.unwrap_err();
+    assert!(
+        matches!(&error, JobsenderError::Listing { source, .. } if source.kind == NoSuchPage),
+        "{error:?}"
+    );
+    // And a page that was asked for without a token cannot have expired.
+    let (_, end) =
+        compare(&World::new(FakeStore::of(BYTES).fault(0, &[NoSuchPage]), FakeStore::of(BYTES))).await;
+    assert!(end.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_that_stays_lost_is_an_error_that_names_it() {
     use StoreErrorKind::{Denied, Transient};

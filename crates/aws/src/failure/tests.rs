@@ -95,6 +95,19 @@ fn a_condition_gives_codes_another_meaning() {
 }
 
 #[test]
+fn a_token_of_a_listing_that_is_not_known_any_more_is_told_from_other_wrong_arguments() {
+    let of = |call, message| {
+        let reply =
+            Reply { status: 400, code: Some("InvalidArgument"), message: Some(message), ..Reply::default() };
+        kind_of(&about(call, None, None), &reply)
+    };
+    let expired = "The continuation token provided is incorrect";
+    assert_eq!(of(Call::ListObjects, expired), StoreErrorKind::NoSuchPage);
+    assert_eq!(of(Call::ListObjects, "max-keys is no number"), StoreErrorKind::Permanent);
+    assert_eq!(of(Call::ListParts, expired), StoreErrorKind::Permanent);
+}
+
+#[test]
 fn a_delete_marker_is_no_object() {
     let reply =
         Reply { status: 405, code: Some("MethodNotAllowed"), delete_marker: true, ..Reply::default() };

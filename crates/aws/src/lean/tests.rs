@@ -61,6 +61,20 @@ async fn reads_are_repeated_as_often_as_the_sdk_would() {
     }
 }
 
+#[tokio::test]
+async fn a_token_that_has_expired_is_told_by_both_paths() {
+    let words = "<Error><Code>InvalidArgument</Code><Message>The continuation token provided is incorrect</Message></Error>";
+    for sdk_only in [false, true] {
+        let canned = Canned::always(400, &[], words);
+        let options = SideOptions { endpoint_url: Some("http://127.0.0.1:1".into()), sdk_only, ..keys() };
+        let store = canned.store_with(&options).await;
+        let error = store.list(&Prefix::default(), Some("token")).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::NoSuchPage, "{}", error.message);
+        assert_eq!(canned.asked().len(), 1, "what has expired is not asked for again");
+        assert_eq!(by_the_sdk(canned.asked()[0].header("user-agent")), sdk_only);
+    }
+}
+
 /// What the log of an object and Amazon's support call a request.
 #[tokio::test]
 async fn replies_tell_the_name_of_their_request_by_both_paths() {

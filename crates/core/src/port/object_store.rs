@@ -23,7 +23,8 @@ pub trait ObjectStore: Send + Sync + 'static {
     fn traits(&self) -> StoreTraits;
 
     /// One page of the keys under `prefix` in the store's own order, from the start or from where a page ended.
-    /// Keys come decoded, each exactly as the object is called. A page that cannot be read whole is an error.
+    /// Keys come decoded, each exactly as the object is called. A page that cannot be read whole is an error; where a `page`
+    /// is no place of this store (any more), it is `NoSuchPage`, and the listing may begin again.
     async fn list(&self, prefix: &Prefix, page: Option<&str>) -> Result<ListPage, StoreError>;
 
     /// The same, beginning with the first key after `after`, which need not exist; for stores in byte order only.

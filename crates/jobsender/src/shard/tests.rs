@@ -220,6 +220,20 @@ async fn a_broken_promise_of_order_is_a_violation() {
     assert!(end.as_ref().is_err_and(|error| error.contains("Order")), "{end:?}");
 }
 
+/// What had come already is not asked for again: the order is promised.
+#[tokio::test]
+async fn a_listing_whose_token_has_expired_goes_on_behind_its_last_key() {
+    let keys: Vec<String> = (0..100).map(|n| format!("{n:04}")).collect();
+    for requests in [1, 4] {
+        let (_s3, store) = store(&keys, 5);
+        let faults = Faults::new();
+        faults.add(Rule::new("list", Fault::Error(StoreErrorKind::NoSuchPage)).nth(2));
+        let faulty = FaultyStore::new("store", store.clone(), &faults);
+        assert_eq!(listed(source(faulty, ""), requests).await, Ok(keys.clone()));
+        assert!(requests > 1 || store.count("list") == 20, "a page was listed twice");
+    }
+}
+
 /// A store without a way to begin after a key is read as ever.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_lists_from_its_first_key_only_is_read_so() {
