@@ -77,11 +77,19 @@ const DEEPEST: usize = 16;
 /// the element that it began with is an error.
 fn walk(body: &[u8], mut at: impl FnMut(&str, &str)) -> Result<(), String> {
     let mut reader = Reader::from_reader(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
+    // Whether the element that we are in holds an element.
+    let mut held = false;
     let (mut path, mut text, mut depth, mut whole) = (String::with_capacity(64), String::new(), 0, false);
     loop {
-        match reader.read_event().map_err(|error| error.to_string())? {
+        let event = reader.read_event().map_err(|error| error.to_string())?;
+        // An element holds a text or elements. Of a key with an element in it only a part would be taken.
+        if matches!(event, Event::Start(_) | Event::Empty(_)) && !text.trim_ascii().is_empty() {
+            return Err("a text and an element stand side by side".into());
+        }
+        match event {
             Event::Start(element) => {
                 enter(&mut path, element.local_name(), depth, whole)?;
+                held = false;
                 depth += 1;
                 text.clear();
             }
@@ -89,9 +97,14 @@ fn walk(body: &[u8], mut at: impl FnMut(&str, &str)) -> Result<(), String> {
                 enter(&mut path, element.local_name(), depth, whole)?;
                 at(&path, "");
                 leave(&mut path);
+                held = true;
                 whole = depth == 0;
             }
             Event::End(_) => {
+                if held && !text.trim_ascii().is_empty() {
+                    return Err("a text and an element stand side by side".into());
+                }
+                held = true;
                 at(&path, &text);
                 leave(&mut path);
                 text.clear();
@@ -108,7 +121,8 @@ fn walk(body: &[u8], mut at: impl FnMut(&str, &str)) -> Result<(), String> {
                     text.push_str(known.ok_or_else(|| format!("the entity {name:?} is unknown"))?);
                 }
             },
-            Event::Eof if whole => return Ok(()),
+            Event::Eof if whole && text.trim_ascii().is_empty() => return Ok(()),
+            Event::Eof if whole => return Err("a text follows the first element".into()),
             Event::Eof => return Err("the reply is cut short".into()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::DocType(_) => {}
         }
@@ -122,8 +136,13 @@ fn enter(path: &mut String, name: LocalName<'_>, depth: usize, whole: bool) -> R
     if depth == DEEPEST {
         return Err("elements are nested too deeply".into());
     }
+    let name = std::str::from_utf8(name.as_ref()).map_err(|error| error.to_string())?;
+    // What stands in paths between names is in no name.
+    if name.contains('/') {
+        return Err(format!("an element is called {name:?}"));
+    }
     path.push('/');
-    path.push_str(std::str::from_utf8(name.as_ref()).map_err(|error| error.to_string())?);
+    path.push_str(name);
     Ok(())
 }
 

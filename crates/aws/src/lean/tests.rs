@@ -315,7 +315,24 @@ async fn an_early_refusal_of_a_write_is_read_and_its_connection_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn replies_that_are_no_xml_are_told_and_bounded() {
-    for body in ["", "no XML", "<a><b></a>", "<ListBucketResult/><x/>", &"<a>".repeat(100)] {
+    let page = |key: &str| {
+        let entry = format!("<Contents>{key}<Size>1</Size></Contents>");
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{entry}</ListBucketResult>")
+    };
+    for body in [
+        "",
+        "no XML",
+        "<a><b></a>",
+        "<ListBucketResult/><x/>",
+        &"<a>".repeat(100),
+        // Each of these was taken for the key `c`, or for a page without keys.
+        &page("<Key>a<b>x</b>c</Key>"),
+        &page("<Key>a<b/>c</Key>"),
+        &page("<Key><b>x</b>c</Key>"),
+        &page("<Key>c</Key>a"),
+        &(page("<Key>c</Key>") + "a"),
+        &page("<Key>c</Key>").replace("Contents>", "Contents/Key>"),
+    ] {
         let canned = Canned::always(200, &[], body);
         let error = open(&canned).await.list(&Prefix::default(), None).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Transient, "{body}: {}", error.message);

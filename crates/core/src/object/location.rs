@@ -96,8 +96,8 @@ impl fmt::Display for Location {
 /// The rules that every S3 store shares (S3 User Guide, "General purpose buckets naming rules"), less strict
 /// where old buckets and other stores are: capitals and underscores pass.
 fn bucket_fault(bucket: &str) -> Option<&'static str> {
-    if bucket.starts_with("arn:") {
-        return None;
+    if let Some(rest) = bucket.strip_prefix("arn:") {
+        return arn_fault(rest);
     }
     if !(3..=255).contains(&bucket.len()) {
         return Some("it must have 3 to 255 characters");
@@ -108,7 +108,30 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
     if bucket.contains("..") {
         return Some("it must not hold two dots in a row");
     }
+    if bucket.parse::<std::net::Ipv4Addr>().is_ok() {
+        return Some("it has the form of an IP address; write an endpoint as --source-endpoint or --destination-endpoint");
+    }
     None
+}
+
+/// An ARN may stand for a bucket if it is that of an access point: PARTITION:SERVICE:REGION:ACCOUNT:accesspoint/NAME.
+fn arn_fault(rest: &str) -> Option<&'static str> {
+    let mut parts = rest.splitn(5, ':');
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let [Some(partition), Some(service), Some(region), Some(account), Some(resource)] =
+        std::array::from_fn(|_| parts.next())
+    else {
+        return Some("it is no whole ARN; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name");
+    };
+    let name = resource.strip_prefix("accesspoint/").unwrap_or_default();
+    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    if named && service.starts_with("s3") && [partition, service, region, account].into_iter().all(plain) {
+        return None;
+    }
+    if service == "s3" && !resource.contains(':') && !resource.starts_with("accesspoint") {
+        return Some("it is the ARN of a bucket; write the bucket's name alone");
+    }
+    Some("it is not the ARN of an access point; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name")
 }
 
 #[cfg(test)]
@@ -138,5 +161,28 @@ mod tests {
         assert!(matches!(Location::parse("s3:///x", false), Err(LocationError::NoBucket(_))));
         assert!(matches!(Location::parse("gs://b/x", false), Err(LocationError::Scheme(_))));
         assert!(matches!(Location::parse("s3://a b/x", false), Err(LocationError::Bucket { .. })));
+    }
+
+    #[test]
+    fn each_wrong_bucket_name_has_its_own_hint() {
+        for (bucket, hint) in [
+            ("ab", "3 to 255"),
+            ("a_b c", "letters, digits"),
+            ("a..b", "two dots"),
+            ("10.0.0.1", "IP address"),
+            ("arn:aws:s3:::bucket", "the bucket's name alone"),
+            ("arn:aws:s3:::bucket/p", "the bucket's name alone"),
+            ("arn:", "no whole ARN"),
+            ("arn:aws:s3:r:1:accesspoint/", "not the ARN of an access point"),
+            ("arn:aws:s3:r:1:accesspoint", "not the ARN of an access point"),
+            ("arn:aws:s3-outposts:r:1:outpost/op/accesspoint/a", "not the ARN of an access point"),
+            ("arn:aws:sqs:r:1:queue", "not the ARN of an access point"),
+        ] {
+            let error = Location::parse(&format!("s3://{bucket}"), false).unwrap_err();
+            assert!(error.to_string().contains(hint), "{bucket}: {error}");
+        }
+        for right in ["My_Bucket", "a.b-c", "1.2.3", "arn:aws-cn:s3:cn-north-1:1:accesspoint/a", "arn:aws:s3::1:accesspoint/m.mrap"] {
+            assert!(Location::parse(&format!("s3://{right}/p"), false).is_ok(), "{right}");
+        }
     }
 }
