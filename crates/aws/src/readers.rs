@@ -18,8 +18,14 @@ use crate::failure::About;
 use crate::lean::read_listing;
 use crate::s3::read_page;
 
-const ABOUT: About<'static> =
-    About { call: Call::ListObjects, bucket: "bucket", region: "region", place: "place", key: None, condition: None };
+const ABOUT: About<'static> = About {
+    call: Call::ListObjects,
+    bucket: "bucket",
+    region: "region",
+    place: "place",
+    key: None,
+    condition: None,
+};
 
 /// A page of a listing as the lean path reads the body of a reply.
 ///
@@ -39,7 +45,8 @@ pub fn listing_by_the_sdk(body: &[u8], prefix: &Prefix) -> Result<ListPage, Stor
     let reader = layer.load::<SharedResponseDeserializer>().ok_or_else(unreadable)?;
     let status = StatusCode::try_from(200).map_err(|_| unreadable())?;
     let reply = HttpResponse::new(status, SdkBody::from(body.to_vec()));
-    let read = reader.deserialize_nonstreaming_with_config(&reply, &ConfigBag::base()).map_err(|_| unreadable())?;
+    let read =
+        reader.deserialize_nonstreaming_with_config(&reply, &ConfigBag::base()).map_err(|_| unreadable())?;
     let answer: ListObjectsV2Output = read.downcast().map_err(|_| unreadable())?;
     read_page(&ABOUT, prefix, None, answer.into())
 }

@@ -65,7 +65,9 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Command, S
                 command.executions = number()?;
                 command.time = Duration::from_secs(24 * 3600);
             }
-            "--input" => command.action = Action::Replay(arguments.next().ok_or("--input needs a file")?.into()),
+            "--input" => {
+                command.action = Action::Replay(arguments.next().ok_or("--input needs a file")?.into())
+            }
             "--grow" => command.action = Action::Grow,
             "--here" => command.action = Action::HuntHere,
             "--list" => command.action = Action::List,
@@ -98,7 +100,9 @@ mod tests {
         let all = of("--seconds 5 --jobs 2 --seed 7").unwrap();
         assert_eq!((all.targets.len(), all.time.as_secs(), all.jobs, all.seed), (ALL.len(), 5, 2, 7));
         assert_eq!(of("message --input x").unwrap().action, Action::Replay("x".into()));
-        for wrong in ["no-such", "--seconds", "--seconds x", "--input", "--input x", "message manifest --input x"] {
+        for wrong in
+            ["no-such", "--seconds", "--seconds x", "--input", "--input x", "message manifest --input x"]
+        {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

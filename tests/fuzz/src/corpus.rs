@@ -136,7 +136,9 @@ pub(crate) fn running(target: &str) -> PathBuf {
 
 /// Writes down an input that fails.
 pub(crate) fn keep_failing(target: &str, input: &[u8]) -> std::io::Result<PathBuf> {
-    let sum = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, b| (sum ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    let sum = input
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, b| (sum ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
     let path = scratch().join(format!("{target}-{sum:016x}.input"));
     std::fs::write(&path, input)?;
     Ok(path.canonicalize().unwrap_or_else(|_| Path::new(&path).to_owned()))

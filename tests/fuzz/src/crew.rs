@@ -1,6 +1,7 @@
 //! Many targets, each in a process of its own: a reader that uses up the stack or never ends takes nobody along.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,27 @@ use crate::target::Target;
 /// How much longer than asked a process may take: a loaded machine, an input that is made smaller.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// A build with fewer targets, which counts branches: `tests/fuzz/run` names it.
+struct Guided {
+    program: Option<PathBuf>,
+    targets: String,
+}
+
+impl Guided {
+    fn of_environment() -> std::io::Result<Self> {
+        let program = std::env::var_os("LONGBOW_FUZZ_GUIDED").map(PathBuf::from);
+        let targets = match &program {
+            Some(program) => std::process::Command::new(program).arg("--list").output()?.stdout,
+            None => Vec::new(),
+        };
+        Ok(Self { program, targets: String::from_utf8_lossy(&targets).into_owned() })
+    }
+
+    fn program_for(&self, target: &Target) -> Option<&PathBuf> {
+        self.program.as_ref().filter(|_| self.targets.lines().any(|name| name == target.name))
+    }
+}
+
 struct Running {
     target: &'static Target,
     process: Child,
@@ -19,14 +41,15 @@ struct Running {
 
 /// Runs all targets; gives how many failed.
 pub(crate) fn run(command: &Command) -> std::io::Result<usize> {
-    let program = std::env::current_exe()?;
+    let own = std::env::current_exe()?;
+    let guided = Guided::of_environment()?;
     std::fs::create_dir_all(corpus::scratch())?;
     let mut waiting: VecDeque<&'static Target> = command.targets.iter().copied().collect();
     let (mut running, mut failed) = (Vec::<Running>::new(), 0);
     while !waiting.is_empty() || !running.is_empty() {
         while running.len() < command.jobs {
             let Some(target) = waiting.pop_front() else { break };
-            let mut started = std::process::Command::new(&program);
+            let mut started = std::process::Command::new(guided.program_for(target).unwrap_or(&own));
             started.args([target.name, "--here", "--seed", &command.seed.to_string()]);
             if command.executions < u64::MAX {
                 started.args(["--executions", &command.executions.to_string()]);
@@ -68,9 +91,9 @@ fn ended_well(one: &mut Running, status: Option<ExitStatus>) -> std::io::Result<
         }
     };
     let written = std::fs::read(corpus::running(name))?;
-    let input = written.split_first_chunk::<8>().and_then(|(length, rest)| {
-        rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
-    });
+    let input = written
+        .split_first_chunk::<8>()
+        .and_then(|(length, rest)| rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?));
     tell(name, &what, input.unwrap_or_default())?;
     Ok(false)
 }

@@ -108,7 +108,8 @@ pub fn hunt(target: &Target, known: &[Vec<u8>], budget: Budget, seed: u64, writt
             Err(failure) => finding = Some((input, failure)),
         }
     }
-    let finding = finding.map(|(input, failure)| Finding { input: shrink(target, &input, &failure), failure });
+    let finding =
+        finding.map(|(input, failure)| Finding { input: shrink(target, &input, &failure), failure });
     Hunted {
         executions: hunter.executions,
         time: began.elapsed(),
@@ -132,7 +133,8 @@ fn next(target: &Target, pool: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
             input = other;
         }
     }
-    let material = Material { form: target.form, tokens: target.tokens, others: pool, longest: target.longest };
+    let material =
+        Material { form: target.form, tokens: target.tokens, others: pool, longest: target.longest };
     mutate(input, &material, random)
 }
 
@@ -145,13 +147,8 @@ pub fn essence(target: &Target, mut pool: Vec<Vec<u8>>, longest: usize, most: us
     pool.retain(|input| input.len() <= longest);
     pool.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
     pool.dedup();
-    let mut hunter = Hunter {
-        target,
-        coverage: Coverage::new(),
-        running: None,
-        executions: 0,
-        cost: CostSeen::default(),
-    };
+    let mut hunter =
+        Hunter { target, coverage: Coverage::new(), running: None, executions: 0, cost: CostSeen::default() };
     let mut room = most;
     pool.retain(|input| {
         let kept = input.len() <= room && hunter.run(input) == Ok(true);

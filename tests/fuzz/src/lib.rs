@@ -59,7 +59,9 @@ fn carry_out(command: &Command) -> Result<ExitCode, String> {
             let input = std::fs::read(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
             for target in &command.targets {
                 match probe::probe(target, &input) {
-                    Ok(cost) => println!("{}: ok, {} us, {} bytes", target.name, cost.time.as_micros(), cost.memory),
+                    Ok(cost) => {
+                        println!("{}: ok, {} us, {} bytes", target.name, cost.time.as_micros(), cost.memory)
+                    }
                     Err(failure) => {
                         println!("{}: FAILED: {failure}", target.name);
                         return Ok(ExitCode::FAILURE);
@@ -68,12 +70,12 @@ fn carry_out(command: &Command) -> Result<ExitCode, String> {
             }
         }
         Action::Hunt => {
-            if !Coverage::is_guided() {
-                println!("this build counts no branches: inputs are changed blindly (tests/fuzz/run builds one that does)");
-            }
             let failed = crew::run(command).map_err(|e| e.to_string())?;
             println!("{} targets, {failed} failed", command.targets.len());
             return Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Action::Grow if !Coverage::is_guided() => {
+            return Err("--grow needs a build that counts branches: tests/fuzz/run, with GUIDE_ALL=1 for settings and command-line".to_owned());
         }
         Action::HuntHere | Action::Grow => {
             for target in &command.targets {
@@ -94,8 +96,9 @@ fn hunt_here(command: &Command, target: &'static Target) -> Result<bool, String>
     let Hunted { executions, time, features, cost, .. } = &hunted;
     let a_second = u128::from(*executions) * 1000 / time.as_millis().max(1);
     println!(
-        "{}: {executions} inputs, {a_second} a second, {} known, {} new, {features} features, at most {} ms and {} KiB: {}",
+        "{}: {executions} inputs{}, {a_second} a second, {} known, {} new, {features} features, at most {} ms and {} KiB: {}",
         target.name,
+        if Coverage::is_guided() { "" } else { " (blind)" },
         hunted.known,
         hunted.pool.len() - hunted.known,
         cost.time.as_millis(),
@@ -124,10 +127,8 @@ pub fn known(target: &Target) -> Result<Vec<Vec<u8>>, String> {
 /// A hunt of a moment, for the ordinary tests: what is known, and some changes of it.
 pub fn glance(target: &Target) -> Result<u64, String> {
     let known = known(target)?;
-    let budget = Budget {
-        executions: u64::try_from(known.len()).unwrap_or(0) + 2_000,
-        time: Duration::from_secs(20),
-    };
+    let budget =
+        Budget { executions: u64::try_from(known.len()).unwrap_or(0) + 2_000, time: Duration::from_secs(20) };
     let hunted = hunt(target, &known, budget, 1, false);
     match hunted.finding {
         None => Ok(hunted.executions),

@@ -23,7 +23,10 @@ fn less(bytes: usize) {
     LIVE.fetch_sub(bytes, Ordering::Relaxed);
 }
 
-#[expect(unsafe_code, reason = "an allocator has no other form; each call is the system's, with the same arguments")]
+#[expect(
+    unsafe_code,
+    reason = "an allocator has no other form; each call is the system's, with the same arguments"
+)]
 // SAFETY: the contract of each method is that of `System`, which does the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

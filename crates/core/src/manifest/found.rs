@@ -73,7 +73,9 @@ pub(super) fn from_json(
         let column = Column::of_name(name);
         // `key` and `Key`, or `key` and `path`: one of them would be passed over.
         if column != Column::Other && given.contains(&column) {
-            return Err(format!("$.{name}: says for the second time what the line is about; keep one of both"));
+            return Err(format!(
+                "$.{name}: says for the second time what the line is about; keep one of both"
+            ));
         }
         given.push(column);
         let text = || node.text().map_err(|fault| fault.to_string());

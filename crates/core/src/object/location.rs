@@ -109,7 +109,9 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
         return Some("it must not hold two dots in a row");
     }
     if bucket.parse::<std::net::Ipv4Addr>().is_ok() {
-        return Some("it has the form of an IP address; write an endpoint as --source-endpoint or --destination-endpoint");
+        return Some(
+            "it has the form of an IP address; write an endpoint as --source-endpoint or --destination-endpoint",
+        );
     }
     None
 }
@@ -121,17 +123,22 @@ fn arn_fault(rest: &str) -> Option<&'static str> {
     let [Some(partition), Some(service), Some(region), Some(account), Some(resource)] =
         std::array::from_fn(|_| parts.next())
     else {
-        return Some("it is no whole ARN; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name");
+        return Some(
+            "it is no whole ARN; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name",
+        );
     };
     let name = resource.strip_prefix("accesspoint/").unwrap_or_default();
-    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    let named =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
     if named && service.starts_with("s3") && [partition, service, region, account].into_iter().all(plain) {
         return None;
     }
     if service == "s3" && !resource.contains(':') && !resource.starts_with("accesspoint") {
         return Some("it is the ARN of a bucket; write the bucket's name alone");
     }
-    Some("it is not the ARN of an access point; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name")
+    Some(
+        "it is not the ARN of an access point; write arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME or a bucket's name",
+    )
 }
 
 #[cfg(test)]
@@ -181,7 +188,13 @@ mod tests {
             let error = Location::parse(&format!("s3://{bucket}"), false).unwrap_err();
             assert!(error.to_string().contains(hint), "{bucket}: {error}");
         }
-        for right in ["My_Bucket", "a.b-c", "1.2.3", "arn:aws-cn:s3:cn-north-1:1:accesspoint/a", "arn:aws:s3::1:accesspoint/m.mrap"] {
+        for right in [
+            "My_Bucket",
+            "a.b-c",
+            "1.2.3",
+            "arn:aws-cn:s3:cn-north-1:1:accesspoint/a",
+            "arn:aws:s3::1:accesspoint/m.mrap",
+        ] {
             assert!(Location::parse(&format!("s3://{right}/p"), false).is_ok(), "{right}");
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use config::{Value, ValueKind};
 
 use super::layers::{Layers, is_secret};
+use super::routes::is_own;
 
 /// Writes all settings, section by section.
 pub(crate) fn explain(layers: &Layers) -> String {
@@ -29,7 +30,10 @@ pub(crate) fn explain(layers: &Layers) -> String {
     for route in layers.routes() {
         let _ = writeln!(out, "\n[routes.{}]", name_of(&route.name));
         for (key, (value, origin)) in &route.values {
-            let _ = writeln!(out, "{key} = {}  # {origin}", show(key, value));
+            // A secret may stand under a mistyped name.
+            let known = layers.knows(key) || is_own(key);
+            let value = if known { show(key, value) } else { quote("(hidden)") };
+            let _ = writeln!(out, "{key} = {value}  # {origin}");
         }
     }
     out

@@ -170,6 +170,11 @@ impl Layers {
         self.faults.clone()
     }
 
+    /// Whether there is a setting of this name.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// Where the value of a key was written.
     pub(crate) fn origin(&self, key: &str) -> Origin {
         self.values.get(key).map_or(Origin::Default, |(_, origin)| origin.clone())
@@ -248,9 +253,7 @@ impl Layers {
         let read = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
         match read.and_then(|file| file.collect()) {
             Ok(file) => self.add_table(file, &origin),
-            Err(error) => {
-                self.fault("--config", "", origin, format!("no TOML: {}", toml_fault(&error)))
-            }
+            Err(error) => self.fault("--config", "", origin, format!("no TOML: {}", toml_fault(&error))),
         }
     }
 
@@ -370,7 +373,8 @@ pub(super) fn walk(path: String, value: Value, out: &mut BTreeMap<String, Value>
 pub(super) fn toml_fault(error: &ConfigError) -> String {
     let text = error.to_string();
     // The text is shown in lines that begin with a number or nothing and a bar.
-    let shown = |line: &&str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
+    let shown =
+        |line: &&str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
     let said: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !shown(l)).collect();
     said.join(": ")
 }

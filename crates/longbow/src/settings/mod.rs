@@ -26,4 +26,6 @@ pub(crate) use routes::{WrittenRoute, of_json};
 pub(crate) use values::{ClusterSettings, Credentials, Settings, SideSettings};
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod tests;

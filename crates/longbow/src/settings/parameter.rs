@@ -7,6 +7,7 @@ use longbow_core::json;
 
 use super::layers::{Layers, toml_fault};
 use super::origin::Origin;
+use super::reading::without_mark;
 
 /// What has to be known before the parameter can be read, and so cannot be in it.
 const BEFORE: [&str; 4] =
@@ -37,6 +38,7 @@ impl Layers {
 
 fn read(text: &str) -> Result<Map<String, Value>, String> {
     let form = "give settings as in config/default.toml, as TOML or as JSON";
+    let text = without_mark(text);
     if text.trim_start().starts_with('{') {
         let place =
             |e: serde_json::Error| format!("is no JSON at line {}, column {}: {form}", e.line(), e.column());
@@ -44,7 +46,8 @@ fn read(text: &str) -> Result<Map<String, Value>, String> {
         return serde_json::from_str(text).map_err(place);
     }
     let read = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
-    read.and_then(|table| table.collect()).map_err(|error| format!("is no TOML ({}): {form}", toml_fault(&error)))
+    read.and_then(|table| table.collect())
+        .map_err(|error| format!("is no TOML ({}): {form}", toml_fault(&error)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ const SIZES: [(&str, u64); 9] = [
     ("TB", 1_000_000_000_000),
 ];
 
+/// The longest duration that means anything.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A size such as `16MiB`; a bare number is bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "give a size as 16MiB, 1GiB, 500MB or a number of bytes".to_owned();
@@ -38,7 +41,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+    let time = number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)?;
+    // A clock to which centuries are added overflows.
+    if time > LONGEST { Err("give 8760h (a year) at most".to_owned()) } else { Ok(time) }
 }
 
 /// `true` or `false`.
@@ -62,6 +67,11 @@ pub(super) fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
 /// Any text but the empty one, which means: not set.
 pub(super) fn optional(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A text without the byte order mark that some editors put in front.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// One of some words.
@@ -99,7 +109,7 @@ mod tests {
     fn durations_are_read() {
         assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for text in ["", "2", "s", "1d", "-1s"] {
+        for text in ["", "2", "s", "1d", "-1s", "8761h", "18446744073709551615ms", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

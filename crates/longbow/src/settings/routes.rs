@@ -12,7 +12,7 @@ use longbow_core::routes::{KeyMapping, RouteName};
 use super::fault::{Fault, Faults};
 use super::layers::{Layers, ProcessEnvironment, walk};
 use super::origin::Origin;
-use super::reading::{choice, truth};
+use super::reading::{choice, truth, without_mark};
 use super::resolve::resolve;
 use super::values::Settings;
 
@@ -30,6 +30,11 @@ const OF_A_ROUTE: [&str; 8] = [
 
 /// What only a route has.
 const OWN: [&str; 4] = ["from", "to", "key_mapping", "events"];
+
+/// Whether only a route has a key of this name.
+pub(super) fn is_own(key: &str) -> bool {
+    OWN.contains(&key)
+}
 
 /// A route as it was written.
 #[derive(Clone)]
@@ -103,7 +108,7 @@ pub(crate) fn of_json(text: &str, parameter: &str) -> Result<Vec<WrittenRoute>, 
     let form = "give bucket pairs as Longbow has them, or {\"NAME\": {\"from\": …, \"to\": …}}";
     // The text may hold secrets: what serde says would repeat some of it.
     json::check(text).map_err(|wrong| fault(format!("cannot be read ({wrong}): {form}")))?;
-    let table: Result<Map<String, Value>, _> = serde_json::from_str(text);
+    let table: Result<Map<String, Value>, _> = serde_json::from_str(without_mark(text));
     let mut table = table.map_err(|_| fault(format!("is no JSON object: {form}")))?;
     if let (1, Some(inner)) = (table.len(), table.remove("routes")) {
         let ValueKind::Table(inner) = inner.kind else { return Err(fault(form.to_owned())) };
@@ -129,7 +134,9 @@ impl Layers {
         let mut fault = |key: &str, remedy: String| {
             let (value, origin) = match written.values.get(key) {
                 // A secret may stand under a mistyped key: only what a route has is repeated.
-                Some((value, origin)) if OWN.contains(&key) => (value.to_string(), origin.clone()),
+                Some((value, origin)) if is_own(key) || self.knows(key) => {
+                    (value.to_string(), origin.clone())
+                }
                 Some((_, origin)) => (String::new(), origin.clone()),
                 None => (String::new(), written.origin()),
             };
@@ -137,7 +144,7 @@ impl Layers {
             faults.0.push(Fault { key, value, origin, remedy });
         };
         for (key, (value, origin)) in &written.values {
-            if OWN.contains(&key.as_str()) {
+            if is_own(key) {
                 continue;
             }
             if !OF_A_ROUTE.iter().any(|own| key == own || (own.ends_with('.') && key.starts_with(own))) {

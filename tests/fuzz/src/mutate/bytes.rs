@@ -5,14 +5,62 @@ use crate::random::Random;
 
 /// Numbers at which readers change their minds.
 pub(super) const NUMBERS: [&str; 22] = [
-    "0", "1", "-1", "00", "127", "128", "255", "256", "999", "1000", "1001", "65535", "2147483648", "4294967296",
-    "9007199254740993", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e309", "-0.0", "1.5",
+    "0",
+    "1",
+    "-1",
+    "00",
+    "127",
+    "128",
+    "255",
+    "256",
+    "999",
+    "1000",
+    "1001",
+    "65535",
+    "2147483648",
+    "4294967296",
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e309",
+    "-0.0",
+    "1.5",
 ];
 
 /// Texts at which readers of texts change their minds.
 const TEXTS: [&str; 30] = [
-    "", " ", "\"", "'", "\\", "/", "//", "/../", "..", ".", "%", "%25", "%2F", "%00", "%ff", "+", "\0", "\n", "\r\n", "\u{feff}",
-    "\u{fffe}", "\u{2028}", "é", "e\u{301}", "\u{1b}[2J", "😀", "null", "true", "*", "\u{7f}",
+    "",
+    " ",
+    "\"",
+    "'",
+    "\\",
+    "/",
+    "//",
+    "/../",
+    "..",
+    ".",
+    "%",
+    "%25",
+    "%2F",
+    "%00",
+    "%ff",
+    "+",
+    "\0",
+    "\n",
+    "\r\n",
+    "\u{feff}",
+    "\u{fffe}",
+    "\u{2028}",
+    "é",
+    "e\u{301}",
+    "\u{1b}[2J",
+    "😀",
+    "null",
+    "true",
+    "*",
+    "\u{7f}",
 ];
 
 /// Makes one change.
@@ -85,7 +133,8 @@ fn exchange(bytes: &mut Vec<u8>, material: &Material<'_>, random: &mut Random) {
     if old.is_empty() {
         return;
     }
-    let found: Vec<usize> = bytes.windows(old.len()).enumerate().filter(|(_, w)| *w == old).map(|(at, _)| at).collect();
+    let found: Vec<usize> =
+        bytes.windows(old.len()).enumerate().filter(|(_, w)| *w == old).map(|(at, _)| at).collect();
     if let Some(&at) = random.pick(&found) {
         bytes.splice(at..at + old.len(), new.iter().copied());
     }

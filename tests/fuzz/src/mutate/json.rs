@@ -21,7 +21,8 @@ pub(super) fn change(bytes: &mut Vec<u8>, material: &Material<'_>, random: &mut 
     if let Some(node) = nth(&mut value, at) {
         alter(node, donor, material, random);
     }
-    let text = if random.one_in(16) { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+    let text =
+        if random.one_in(16) { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
     let Ok(mut text) = text else { return false };
     if random.one_in(12) {
         twice(&mut text, material, random);
@@ -122,13 +123,14 @@ fn nth(value: &mut Value, n: usize) -> Option<&mut Value> {
         Value::Object(fields) => Box::new(fields.values_mut()),
         _ => return None,
     };
-    inside.find_map(|item| {
-        let size = count(item);
-        if left < size {
-            return Some((item, left));
-        }
-        left -= size;
-        None
-    })
-    .and_then(|(item, left)| nth(item, left))
+    inside
+        .find_map(|item| {
+            let size = count(item);
+            if left < size {
+                return Some((item, left));
+            }
+            left -= size;
+            None
+        })
+        .and_then(|(item, left)| nth(item, left))
 }

@@ -30,7 +30,8 @@ pub(super) fn change(bytes: &mut Vec<u8>, material: &Material<'_>, random: &mut 
             // Elements inside each other.
             let depth = if random.one_in(6) { 40 } else { 1 + random.below(3) };
             let name = bytes[tag.start + 1..tag.end - 1].to_vec();
-            let (open, close) = ([b"<", name.as_slice(), b">"].concat(), [b"</", name.as_slice(), b">"].concat());
+            let (open, close) =
+                ([b"<", name.as_slice(), b">"].concat(), [b"</", name.as_slice(), b">"].concat());
             bytes.splice(element, [open.repeat(depth), piece, close.repeat(depth)].concat());
         }
         5 => {
@@ -39,7 +40,21 @@ pub(super) fn change(bytes: &mut Vec<u8>, material: &Material<'_>, random: &mut 
             bytes.splice(to..to, piece);
         }
         6 => {
-            let entities = ["&amp;", "&lt;", "&#10;", "&#x0;", "&#xD800;", "&nbsp;", "&", "<!-- x -->", "<?x y?>", "<!DOCTYPE a>", "<a/>", "<a/b>", "<Key/>"];
+            let entities = [
+                "&amp;",
+                "&lt;",
+                "&#10;",
+                "&#x0;",
+                "&#xD800;",
+                "&nbsp;",
+                "&",
+                "<!-- x -->",
+                "<?x y?>",
+                "<!DOCTYPE a>",
+                "<a/>",
+                "<a/b>",
+                "<Key/>",
+            ];
             let entity = random.pick(&entities).copied().unwrap_or_default();
             bytes.splice(inside.start..inside.start, entity.bytes());
         }
@@ -62,7 +77,8 @@ pub(super) fn change(bytes: &mut Vec<u8>, material: &Material<'_>, random: &mut 
 
 /// All tags that begin an element.
 fn tags(bytes: &[u8]) -> Vec<Range<usize>> {
-    let starts = (0..bytes.len()).filter(|&at| bytes[at] == b'<' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic));
+    let starts = (0..bytes.len())
+        .filter(|&at| bytes[at] == b'<' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic));
     starts
         .take(200)
         .filter_map(|at| Some(at..at + 1 + bytes[at..].iter().take(100).position(|b| *b == b'>')?))

@@ -34,7 +34,11 @@ fn run(input: &[u8]) {
             let [event] = events.as_slice() else { panic!("{} events of one", events.len()) };
             let detail = &value["detail"];
             assert_eq!(value["source"], "aws.s3", "an event of something else is taken");
-            assert_eq!(detail["object"]["key"].as_str(), Some(event.key.as_str()), "the key is not as it was written");
+            assert_eq!(
+                detail["object"]["key"].as_str(),
+                Some(event.key.as_str()),
+                "the key is not as it was written"
+            );
             assert_eq!(detail["bucket"]["name"].as_str(), Some(event.bucket.as_str()));
             assert_eq!(value["detail-type"].as_str(), Some(event.name.as_str()));
             message::confined(Message::Events(events), text.len());

@@ -11,7 +11,27 @@ use crate::Form;
 pub(super) const TARGET: Target = Target {
     name: "key-path",
     form: Form::Bytes,
-    tokens: &["/", "//", ".", "..", "../", "/..", "./", "\0", "\\", "~", ".longbow-0123456789abcdef.tmp", ".longbow-0123456789abcdef-x.part", "C:", "%2e%2e", "%2F", "\u{202e}", "é", "e\u{301}", "\u{fffd}"],
+    tokens: &[
+        "/",
+        "//",
+        ".",
+        "..",
+        "../",
+        "/..",
+        "./",
+        "\0",
+        "\\",
+        "~",
+        ".longbow-0123456789abcdef.tmp",
+        ".longbow-0123456789abcdef-x.part",
+        "C:",
+        "%2e%2e",
+        "%2F",
+        "\u{202e}",
+        "é",
+        "e\u{301}",
+        "\u{fffd}",
+    ],
     large: || vec![b"a/".repeat(4_000), vec![b'x'; 300], b"../".repeat(10_000), vec![b'/'; 60_000]],
     run,
     ..USUAL
@@ -26,7 +46,10 @@ fn run(input: &[u8]) {
             assert!(path.components().all(|c| matches!(c, Component::Normal(_))), "{path:?} leads elsewhere");
             assert_eq!(path.components().count(), names.len());
             for name in &names {
-                assert!(!name.is_empty() && name.len() <= 255 && !name.contains(['/', '\0']), "{name:?} is no name");
+                assert!(
+                    !name.is_empty() && name.len() <= 255 && !name.contains(['/', '\0']),
+                    "{name:?} is no name"
+                );
             }
         }
         Err(error) => bounds::showable_with(&error, text.len()),

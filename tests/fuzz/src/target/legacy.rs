@@ -10,10 +10,47 @@ pub(super) const TARGET: Target = Target {
     name: "legacy",
     form: Form::Lines,
     tokens: &[
-        "[Basic]", "[Mode]", "[Debug]", "JobType = PUT", "jobtype = GET", "Table_queue_name = q", "StorageClass = STANDARD", "MaxRetry = 20", "MaxThread = 5", "MaxParallelFile: 5", "JobTimeout = 3600",
-        "ifVerifyMD5Twice = False", "ChunkSize = 5", "CleanUnfinishedUpload = True", "LocalProfileMode = False", "JobsenderCompareVersionId = True", "UpdateVersionId = False", "GetObjectWithVersionId = False",
-        "=", ":", "#", ";", " ", "True", "true", "-1", "\u{feff}", "[", "]", "{", "}", "\"src_bucket\":\"src\"", "\"des_bucket\":\"dst\"", "\"src_prefix\":\"p\"", "\"des_prefix\":\"/\"", ",",
-        "\"aws_access_key_id\":\"AKIA\"", "\"aws_secret_access_key\":\"CANARY\"", "\"aws_session_token\":\"CANARY\"", "\"region\":\"eu-west-1\"", "[{\"src_bucket\":\"My_Bucket\",\"des_bucket\":\"10.0.0.1\"}]",
+        "[Basic]",
+        "[Mode]",
+        "[Debug]",
+        "JobType = PUT",
+        "jobtype = GET",
+        "Table_queue_name = q",
+        "StorageClass = STANDARD",
+        "MaxRetry = 20",
+        "MaxThread = 5",
+        "MaxParallelFile: 5",
+        "JobTimeout = 3600",
+        "ifVerifyMD5Twice = False",
+        "ChunkSize = 5",
+        "CleanUnfinishedUpload = True",
+        "LocalProfileMode = False",
+        "JobsenderCompareVersionId = True",
+        "UpdateVersionId = False",
+        "GetObjectWithVersionId = False",
+        "=",
+        ":",
+        "#",
+        ";",
+        " ",
+        "True",
+        "true",
+        "-1",
+        "\u{feff}",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"src_bucket\":\"src\"",
+        "\"des_bucket\":\"dst\"",
+        "\"src_prefix\":\"p\"",
+        "\"des_prefix\":\"/\"",
+        ",",
+        "\"aws_access_key_id\":\"AKIA\"",
+        "\"aws_secret_access_key\":\"CANARY\"",
+        "\"aws_session_token\":\"CANARY\"",
+        "\"region\":\"eu-west-1\"",
+        "[{\"src_bucket\":\"My_Bucket\",\"des_bucket\":\"10.0.0.1\"}]",
     ],
     folders: &["crates/core/tests/corpus/legacy"],
     large,
@@ -73,7 +110,9 @@ fn ini(text: &str) {
         Ok(entries) => {
             let all: Vec<&str> = text.lines().collect();
             for entry in &entries {
-                assert!((1..=lines).contains(&entry.line) && !entry.key.is_empty() && !entry.section.is_empty());
+                assert!(
+                    (1..=lines).contains(&entry.line) && !entry.key.is_empty() && !entry.section.is_empty()
+                );
                 let line = all[entry.line - 1];
                 assert!(line.contains(&entry.value), "line {} does not hold {:?}", entry.line, entry.value);
             }
@@ -82,7 +121,9 @@ fn ini(text: &str) {
             let known: Vec<_> = known_keys().iter().map(|k| k.key.to_ascii_lowercase()).collect();
             let unknown = entries.iter().filter(|e| !known.contains(&e.key)).count();
             assert!(all.faults.len() >= unknown, "an unknown key is passed over in silence");
-            assert!(all.settings.len() + all.special.len() + all.notes.len() + all.faults.len() <= entries.len());
+            assert!(
+                all.settings.len() + all.special.len() + all.notes.len() + all.faults.len() <= entries.len()
+            );
         }
         Err(faults) => {
             assert!(!faults.is_empty(), "refused without a reason");

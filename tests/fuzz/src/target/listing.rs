@@ -10,9 +10,53 @@ pub(super) const TARGET: Target = Target {
     name: "listing",
     form: Form::Xml,
     tokens: &[
-        "<ListBucketResult>", "</ListBucketResult>", "<Contents>", "</Contents>", "<Key>", "</Key>", "<Size>", "<ETag>", "<LastModified>", "<StorageClass>", "<IsTruncated>", "<NextContinuationToken>", "<EncodingType>url</EncodingType>", "<EncodingType>",
-        "<Error>", "<Code>", "<Message>", "url", "true", "false", "1", "p/x", "p/%41", "%2", "+", "&quot;d41d8cd98f00b204e9800998ecf8427e&quot;", "2026-11-22T01:02:03.000Z", "Thu, 01 Jan 1970 00:00:00 GMT", "STANDARD", "GLACIER", "InternalError", "SlowDown",
-        "<![CDATA[", "]]>", "<!--", "-->", "<?xml version=\"1.0\"?>", "<!DOCTYPE a [<!ENTITY x \"y\">]>", "&x;", "&#0;", "&#x10FFFF;", "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", "s3:", "a/b", "\u{feff}", "<Contents/>", "<Key/>",
+        "<ListBucketResult>",
+        "</ListBucketResult>",
+        "<Contents>",
+        "</Contents>",
+        "<Key>",
+        "</Key>",
+        "<Size>",
+        "<ETag>",
+        "<LastModified>",
+        "<StorageClass>",
+        "<IsTruncated>",
+        "<NextContinuationToken>",
+        "<EncodingType>url</EncodingType>",
+        "<EncodingType>",
+        "<Error>",
+        "<Code>",
+        "<Message>",
+        "url",
+        "true",
+        "false",
+        "1",
+        "p/x",
+        "p/%41",
+        "%2",
+        "+",
+        "&quot;d41d8cd98f00b204e9800998ecf8427e&quot;",
+        "2026-11-22T01:02:03.000Z",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "STANDARD",
+        "GLACIER",
+        "InternalError",
+        "SlowDown",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "<?xml version=\"1.0\"?>",
+        "<!DOCTYPE a [<!ENTITY x \"y\">]>",
+        "&x;",
+        "&#0;",
+        "&#x10FFFF;",
+        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"",
+        "s3:",
+        "a/b",
+        "\u{feff}",
+        "<Contents/>",
+        "<Key/>",
     ],
     large,
     memory: 2 * 1024 * 1024,
@@ -51,7 +95,9 @@ fn run(input: &[u8]) {
         let prefix = Prefix::raw(prefix);
         let lean = listing_by_the_lean_path(input, &prefix);
         let sdk = listing_by_the_sdk(input, &prefix);
-        if let (Ok(lean), Ok(sdk)) = (&lean, &sdk) {
+        // The SDK takes the text of an element to end at the first comment, instruction or CDATA section, none of which S3 sends.
+        let odd = input.get(1..).unwrap_or_default().windows(2).any(|w| w == b"<!" || w == b"<?");
+        if let (Ok(lean), Ok(sdk), false) = (&lean, &sdk, odd) {
             assert_eq!(lean.objects, sdk.objects, "the two readers differ");
             assert_eq!(lean.next, sdk.next, "the two readers differ");
         }
@@ -60,7 +106,10 @@ fn run(input: &[u8]) {
                 // Whatever the namespace is called, an entry ends with its tag.
                 let entries = input.windows(8).filter(|w| *w == b"Contents").count();
                 assert!(page.objects.len() <= entries, "{} objects of {entries} entries", page.objects.len());
-                assert!(page.objects.iter().all(|o| o.key.strip(&prefix).is_some()), "a key outside the prefix");
+                assert!(
+                    page.objects.iter().all(|o| o.key.strip(&prefix).is_some()),
+                    "a key outside the prefix"
+                );
                 assert!(page.next.as_ref().is_none_or(|token| !token.is_empty()));
             }
             Err(error) => bounds::showable_with(&error, input.len()),

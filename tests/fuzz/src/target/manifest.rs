@@ -12,9 +12,36 @@ pub(super) const TARGET: Target = Target {
     name: "manifest",
     form: Form::Lines,
     tokens: &[
-        "src", "src/p/x", "src,p/x", "src,p/x,v1", "p/x", "p/y,v2", "bucket,key", "bucket,key,versionid", "Bucket,Key,Size,IsLatest,IsDeleteMarker,ETag", "path",
-        "\"p/a,b\"", "\"\"", "\"", ",", "\r", "\r\n", "%2C", "%", "+", "{\"key\":\"p/x\"}", "{\"bucket\":\"src\",\"key\":\"p/x\",\"versionId\":\"v\",\"size\":1}",
-        "true", "false", "null", "p/dir/", "\u{feff}", "\u{1f}\u{8b}", "PAR1", "ORC", "PK\u{3}\u{4}",
+        "src",
+        "src/p/x",
+        "src,p/x",
+        "src,p/x,v1",
+        "p/x",
+        "p/y,v2",
+        "bucket,key",
+        "bucket,key,versionid",
+        "Bucket,Key,Size,IsLatest,IsDeleteMarker,ETag",
+        "path",
+        "\"p/a,b\"",
+        "\"\"",
+        "\"",
+        ",",
+        "\r",
+        "\r\n",
+        "%2C",
+        "%",
+        "+",
+        "{\"key\":\"p/x\"}",
+        "{\"bucket\":\"src\",\"key\":\"p/x\",\"versionId\":\"v\",\"size\":1}",
+        "true",
+        "false",
+        "null",
+        "p/dir/",
+        "\u{feff}",
+        "\u{1f}\u{8b}",
+        "PAR1",
+        "ORC",
+        "PK\u{3}\u{4}",
     ],
     folders: &["crates/core/tests/corpus/manifests"],
     large,
@@ -88,8 +115,9 @@ fn accounted(input: &[u8], items: &[Item], counts: ManifestCounts, options: &Man
     let lines = 1 + input.iter().filter(|b| **b == b'\n').count() as u64;
     let records = counts.entries + counts.faults + counts.folders + counts.duplicates + counts.not_current;
     assert!(records <= lines, "{records} records in {lines} lines");
-    let starts: Vec<usize> =
-        std::iter::once(0).chain((0..input.len()).filter(|&at| input[at] == b'\n').map(|at| at + 1)).collect();
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain((0..input.len()).filter(|&at| input[at] == b'\n').map(|at| at + 1))
+        .collect();
     let mut last = 0;
     for item in items {
         let line = match item {

@@ -43,7 +43,8 @@ fn as_written(events: &[ObjectEvent], value: &Value) {
     assert_eq!(events.len(), records.len(), "records are missing");
     for (event, record) in events.iter().zip(records) {
         let plain = record.get("s3").is_none_or(Value::is_null);
-        let (s3, object, bucket) = if plain { ("S3", "Object", "Bucket") } else { ("s3", "object", "bucket") };
+        let (s3, object, bucket) =
+            if plain { ("S3", "Object", "Bucket") } else { ("s3", "object", "bucket") };
         let (key, name) = if plain { ("Key", "Name") } else { ("key", "name") };
         let written = record[s3][object][key].as_str().expect("a key");
         let expected = if plain { Some(written.to_owned()) } else { bounds::decoded(written) };
@@ -53,7 +54,9 @@ fn as_written(events: &[ObjectEvent], value: &Value) {
         let is = |part: &str| said.strip_prefix("s3:").unwrap_or(said).starts_with(part);
         assert!(event.kind != EventKind::Created || is("ObjectCreated:"), "{said:?} creates");
         assert!(
-            !matches!(event.kind, EventKind::Removed(_)) || is("ObjectRemoved:") || is("LifecycleExpiration:"),
+            !matches!(event.kind, EventKind::Removed(_))
+                || is("ObjectRemoved:")
+                || is("LifecycleExpiration:"),
             "{said:?} removes"
         );
         assert_ne!(event.version.as_ref().map(|v| v.0.as_str()), Some("null"));

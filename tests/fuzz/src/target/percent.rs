@@ -17,7 +17,11 @@ fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let read = decode_percent(text);
     assert_eq!(read.as_ref().ok(), bounds::decoded(text).as_ref());
-    assert_eq!(decode_percent(&bounds::encoded(text)).as_deref(), Ok(text), "what is encoded does not come back");
+    assert_eq!(
+        decode_percent(&bounds::encoded(text)).as_deref(),
+        Ok(text),
+        "what is encoded does not come back"
+    );
     match read {
         Ok(decoded) => assert!(decoded.len() <= text.len()),
         Err(error) => bounds::showable(&error),

@@ -13,8 +13,30 @@ pub(super) const TARGET: Target = Target {
     name: "routes",
     form: Form::Lines,
     tokens: &[
-        "s3://", "s3://src", "s3://src/p", "s3://src/p/", "s3://src/p/q", "s3://dst", "s3://dst/p", "s3://b/p s3://src/p", "s3:///", "s3://My_Bucket", "s3://10.0.0.1",
-        "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/p", "arn:", "file:///tmp", "/tmp", "gs://x", " ", "!", "p/x", "//", "/", ".", "%41", "é",
+        "s3://",
+        "s3://src",
+        "s3://src/p",
+        "s3://src/p/",
+        "s3://src/p/q",
+        "s3://dst",
+        "s3://dst/p",
+        "s3://b/p s3://src/p",
+        "s3:///",
+        "s3://My_Bucket",
+        "s3://10.0.0.1",
+        "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/p",
+        "arn:",
+        "file:///tmp",
+        "/tmp",
+        "gs://x",
+        " ",
+        "!",
+        "p/x",
+        "//",
+        "/",
+        ".",
+        "%41",
+        "é",
     ],
     folders: &[],
     large,
@@ -81,7 +103,7 @@ fn place(text: &str) -> Option<Location> {
             Some(place)
         }
         Err(error) => {
-            bounds::showable(&error);
+            bounds::showable_with(&error, text.len());
             None
         }
     }

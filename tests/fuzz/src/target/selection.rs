@@ -9,7 +9,29 @@ use crate::Form;
 pub(super) const TARGET: Target = Target {
     name: "selection",
     form: Form::Lines,
-    tokens: &["*", "**", "?", "[a-z]", "[!a]", "[", "]", "[]]", "[[]", "#", "src/p/x", "p/x", "x", "*/*/*/*", "*a*a*a*a*", "aaaaaaaaaaaaaaaa", "////////", "\\", "é", "\u{feff}", "\r"],
+    tokens: &[
+        "*",
+        "**",
+        "?",
+        "[a-z]",
+        "[!a]",
+        "[",
+        "]",
+        "[]]",
+        "[[]",
+        "#",
+        "src/p/x",
+        "p/x",
+        "x",
+        "*/*/*/*",
+        "*a*a*a*a*",
+        "aaaaaaaaaaaaaaaa",
+        "////////",
+        "\\",
+        "é",
+        "\u{feff}",
+        "\r",
+    ],
     large,
     run,
     ..USUAL
@@ -17,7 +39,12 @@ pub(super) const TARGET: Target = Target {
 
 fn large() -> Vec<Vec<u8>> {
     let stars = |n: usize, key: &str| format!("{}b\n\n{}", "*a".repeat(n), key.repeat(1024)).into_bytes();
-    vec![stars(4, "a"), stars(12, "a"), stars(60, "a"), format!("{}\n\n{}", "*?".repeat(200), "x".repeat(1024)).into_bytes()]
+    vec![
+        stars(4, "a"),
+        stars(12, "a"),
+        stars(60, "a"),
+        format!("{}\n\n{}", "*?".repeat(200), "x".repeat(1024)).into_bytes(),
+    ]
 }
 
 /// The first lines are a list, the last one is a key.
