@@ -6,11 +6,15 @@
 use std::fmt;
 
 use super::{NamedRoute, OnRemoval, RouteName, RouteTable};
+use crate::excerpt::excerpt;
 use crate::job::{
     CopyJob, EventKind, HubJob, LegacyJob, Message, ObjectEvent, Observation, Removal, RoutedJob, Sequencer,
     SourceVersion, TransferId,
 };
 use crate::object::{Location, ObjectKey, Timestamp};
+
+/// The most characters of a bucket's or an event's name that are repeated: S3's have 63 at most, but anybody can write a message.
+const FOREIGN: usize = 255;
 
 /// A copy along a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +63,7 @@ pub enum IgnoreReason {
     #[error("a trial message of S3")]
     Test,
     /// Tags, access lists, restores.
-    #[error("the event {0} does not concern an object's bytes")]
+    #[error("the event {} does not concern an object's bytes", excerpt(.0, FOREIGN))]
     NotAboutBytes(String),
     /// The bucket is watched as a whole, the routes take parts of it.
     #[error("no route takes the key {0}")]
@@ -79,7 +83,7 @@ pub enum IgnoreReason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A bucket that no route reads from.
-    #[error("no configured route reads from the bucket {bucket:?}{}", Record(.record))]
+    #[error("no configured route reads from the bucket {:?}{}", excerpt(.bucket, FOREIGN), Record(.record))]
     UnknownBucket {
         /// The bucket.
         bucket: String,
@@ -171,7 +175,7 @@ impl RouteTable {
                 if !named.reads_from(&stamp.from) || !named.writes_to(&stamp.to) {
                     return Err(Refusal::RouteMoved {
                         route: stamp.name.clone(),
-                        made: format!("{} → {}", stamp.from, stamp.to),
+                        made: format!("{} → {}", excerpt(&stamp.from, FOREIGN), excerpt(&stamp.to, FOREIGN)),
                         now: format!("{} → {}", named.route.source, named.route.destination),
                     });
                 }
@@ -210,8 +214,8 @@ impl RouteTable {
             instead.get_or_insert_with(|| place(&named.route.destination, &destination));
         }
         Err(Refusal::NotRouted {
-            source_object: format!("s3://{}/{}", job.source_bucket, job.source),
-            destination: format!("s3://{}/{}", job.destination_bucket, job.destination),
+            source_object: format!("s3://{}/{}", excerpt(&job.source_bucket, FOREIGN), job.source),
+            destination: format!("s3://{}/{}", excerpt(&job.destination_bucket, FOREIGN), job.destination),
             instead,
         })
     }

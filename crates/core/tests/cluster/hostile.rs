@@ -6,7 +6,7 @@ use longbow_core::job::{
 };
 use longbow_core::legacy::{read_credentials, read_ini, read_pairs, translate};
 use longbow_core::object::{ETag, ObjectKey, Timestamp, VersionId};
-use longbow_core::routes::{KeyMapping, RouteName};
+use longbow_core::routes::{IgnoreReason, KeyMapping, RouteName, RouteTable};
 use proptest::prelude::*;
 
 /// Any JSON, with the names that the decoders look for.
@@ -105,6 +105,21 @@ fn all_decoders(text: &str) {
     if let Ok(entries) = read_ini(text) {
         let _ = translate(&entries);
     }
+}
+
+/// What a message says is repeated in refusals: short, and nothing that a terminal obeys.
+#[test]
+fn refusals_of_foreign_messages_are_short_and_harmless() {
+    let table = RouteTable::new(Vec::new()).unwrap();
+    let name = "\u{1b}[2J\r\n".repeat(20_000);
+    let event = |name: &str, bucket: &str| serde_json::json!({"Records": [{"eventName": name, "s3": {"bucket": {"name": bucket}, "object": {"key": "k"}}}]});
+    let job = serde_json::json!({"Src_bucket": name, "Src_key": "k", "Des_bucket": name, "Des_key": "k", "Size": 0});
+    for body in [event("ObjectCreated:Put", &name), event(&name, &name), job] {
+        let refusal = table.admit(decode_message(&body.to_string()).unwrap()).unwrap_err().to_string();
+        assert!(refusal.len() < 4_000 && !refusal.contains(char::is_control), "{refusal}");
+    }
+    let reason = IgnoreReason::NotAboutBytes(name).to_string();
+    assert!(reason.len() < 4_000 && !reason.contains(char::is_control), "{reason}");
 }
 
 proptest! {

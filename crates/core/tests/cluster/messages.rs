@@ -203,6 +203,29 @@ fn longbows_own_jobs_carry_their_route_and_old_readers_read_them() {
     assert!(matches!(plain, Ok(Message::Copy(r)) if r.route.is_none() && r.job == routed.job));
 }
 
+/// What is wrong with a job of longbow's own is refused before any store is asked; what is new to this release is passed over.
+#[test]
+fn own_jobs_with_wrong_fields_are_refused_and_new_fields_passed_over() {
+    let body = message("longbow-job").trim();
+    let size = body.find("\"size\":").map(|at| &body[at..at + body[at..].find([',', '}']).unwrap()]).unwrap();
+    for wrong in ["-1", "18446744073709551616", "1e30", "5.5", "\"5\"", "null", "[]"] {
+        let body = body.replace(size, &format!("\"size\":{wrong}"));
+        assert!(!malformed(&body).is_empty(), "{wrong}");
+    }
+    let twice = body.replace(size, &format!("{size},{size}"));
+    assert!(malformed(&twice).contains("duplicate field"), "{}", malformed(&twice));
+    for (what, text) in [
+        ("trailing comma", format!("{},}}", body.strip_suffix('}').unwrap())),
+        ("byte order mark", format!("\u{feff}{body}")),
+        ("something behind it", format!("{body}{body}")),
+        ("cut off", body[..body.len() / 2].to_owned()),
+    ] {
+        assert!(malformed(&text).contains("no JSON"), "{what}: {}", malformed(&text));
+    }
+    let new = body.replace(size, &format!("{size},\"colour\":{{\"of\":[1]}}"));
+    assert_eq!(decode_message(&new), decode_message(body));
+}
+
 #[test]
 fn sizes_and_depths_are_bounded() {
     assert_eq!(decode_message(&"x".repeat(1024 * 1024 + 1)), Err(MessageError::TooLarge(1024 * 1024 + 1)));
