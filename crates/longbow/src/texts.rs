@@ -1,7 +1,8 @@
-//! The readers of command lines and settings by themselves, from texts: for those who feed them with anything (`tests/fuzz`).
+//! The readers of command lines and settings by themselves, from texts: for those who feed them with anything
+//! (`tests/fuzz`).
 //!
-//! Apart, because nothing of the program needs it. What is read here is read by the same code as in a run, but no file is opened,
-//! no variable of the process looked at, and nothing done.
+//! Apart, because nothing of the program needs it. What is read here is read by the same code as in a run, but no
+//! file is opened, no variable of the process looked at, and nothing done.
 
 use std::ffi::OsString;
 use std::path::Path;

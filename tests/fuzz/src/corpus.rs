@@ -1,8 +1,8 @@
 //! Inputs that are kept: one text file a target, one input a line.
 //!
-//! A line is `NAME: INPUT`, or `= INPUT` where coverage found it; lines that begin with `#` are comments. In an input, `\n`, `\r`, `\t`, `\\` and `\xNN` stand for
-//! one byte each, so that a change of the corpus can be read like any other change. Messages and lists that other tests keep as files
-//! are taken from there.
+//! A line is `NAME: INPUT`, or `= INPUT` where coverage found it; lines that begin with `#` are comments. In an
+//! input, `\n`, `\r`, `\t`, `\\` and `\xNN` stand for one byte each, so that a change of the corpus can be read like
+//! any other change. Messages and lists that other tests keep as files are taken from there.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

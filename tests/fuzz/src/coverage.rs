@@ -1,15 +1,15 @@
 //! Which branches an input took: the counters that LLVM puts into instrumented crates (`instrument`).
 //!
-//! Apart, because it is one of the two places of these tests that need unsafe code. In a build without instrumentation there are no
-//! counters, and inputs are changed blindly.
+//! Apart, because it is one of the two places of these tests that need unsafe code. In a build without
+//! instrumentation there are no counters, and inputs are changed blindly.
 
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 static COUNTERS: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 
-/// Called before `main`, once for each instrumented module, with the counters of all of them (LLVM, "SanitizerCoverage",
-/// inline 8-bit counters).
+/// Called before `main`, once for each instrumented module, with the counters of all of them (LLVM,
+/// "SanitizerCoverage", inline 8-bit counters).
 #[expect(unsafe_code, reason = "LLVM calls it by this name")]
 #[unsafe(no_mangle)]
 extern "C" fn __sanitizer_cov_8bit_counters_init(start: *mut u8, stop: *mut u8) {
@@ -23,9 +23,9 @@ fn counters() -> &'static mut [u8] {
     if start.is_null() {
         return &mut [];
     }
-    // SAFETY: both come from the linker: `length` bytes of this program's data, which live as long as it does. One thread at a time runs
-    // targets, and calls this between two inputs; counters that other threads touch meanwhile may be off by some, and nothing but the choice of
-    // the next input depends on them.
+    // SAFETY: both come from the linker: `length` bytes of this program's data, which live as long as it does. One
+    // thread at a time runs targets, and calls this between two inputs; counters that other threads touch meanwhile
+    // may be off by some, and nothing but the choice of the next input depends on them.
     unsafe { std::slice::from_raw_parts_mut(start, length) }
 }
 

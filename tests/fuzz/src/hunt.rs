@@ -1,4 +1,5 @@
-//! The hunt for an input that breaks a target: change an input that is known, run it, keep it if it went where none has been.
+//! The hunt for an input that breaks a target: change an input that is known, run it, keep it if it went where none
+//! has been.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -142,7 +143,8 @@ fn name_as_seed(name: &str) -> u64 {
     name.bytes().fold(0, |sum, b| sum.wrapping_mul(131).wrapping_add(u64::from(b)))
 }
 
-/// Of all inputs, few and short ones that go wherever all of them go; none longer than `longest`, all together no more than `most` bytes.
+/// Of all inputs, few and short ones that go wherever all of them go; none longer than `longest`, all together no
+/// more than `most` bytes.
 pub fn essence(target: &Target, mut pool: Vec<Vec<u8>>, longest: usize, most: usize) -> Vec<Vec<u8>> {
     pool.retain(|input| input.len() <= longest);
     pool.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
@@ -158,4 +160,59 @@ pub fn essence(target: &Target, mut pool: Vec<Vec<u8>>, longest: usize, most: us
         kept
     });
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Form;
+    use crate::probe::processor_time;
+    use crate::target::USUAL;
+
+    fn hunted(run: fn(&[u8])) -> Hunted {
+        let target = Target {
+            name: "trial",
+            form: Form::Bytes,
+            tokens: &["x7"],
+            time: Duration::from_millis(20),
+            run,
+            ..USUAL
+        };
+        let budget = Budget { time: Duration::from_secs(20), executions: 200_000 };
+        hunt(&target, &[b"some bytes".to_vec()], budget, 1, false)
+    }
+
+    #[test]
+    fn a_broken_promise_is_found_and_its_input_made_small() {
+        let found = hunted(|input| assert!(!input.windows(2).any(|w| w == b"x7"), "seven"));
+        let Some(Finding { input, failure: Failure::Broken(what) }) = found.finding else { panic!() };
+        assert_eq!(input, b"x7");
+        assert!(what.ends_with(": seven") && what.contains("hunt.rs"), "{what}");
+    }
+
+    #[test]
+    fn too_much_memory_and_too_much_time_are_found() {
+        let large = hunted(|input| drop(std::hint::black_box(vec![0_u8; input.len() << 20])));
+        assert!(matches!(large.finding, Some(Finding { failure: Failure::Large(_), .. })));
+        let slow = hunted(|_| {
+            let (began, wall) = (processor_time(), Instant::now());
+            let used = || match (began, processor_time()) {
+                (Some(began), Some(now)) => now.saturating_sub(began),
+                _ => wall.elapsed(),
+            };
+            while used() < Duration::from_millis(40) {}
+        });
+        assert!(matches!(slow.finding, Some(Finding { failure: Failure::Slow(_), .. })));
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_hunt() {
+        let seen = |seed| {
+            let mut random = Random::new(seed);
+            let pool = vec![b"{\"a\":[1,2]}".to_vec(), b"<a><b>c</b></a>".to_vec()];
+            (0..200).map(|_| next(&USUAL, &pool, &mut random)).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(7), seen(7));
+        assert_ne!(seen(7), seen(8));
+    }
 }

@@ -1,10 +1,11 @@
 //! Everything that longbow reads from others, fed with what nobody would write.
 //!
-//! Each [`target`] is one reader and what it promises for any bytes at all. [`hunt()`] changes inputs that are known and runs them; in a build
-//! with `instrument` it keeps those that reach branches which none has reached. [`run`] is the program, `tests/fuzz/run` starts it.
+//! Each [`target`] is one reader and what it promises for any bytes at all. [`hunt()`] changes inputs that are known
+//! and runs them; in a build with `instrument` it keeps those that reach branches which none has reached. [`run`] is
+//! the program, `tests/fuzz/run` starts it.
 //!
-//! An engine of its own, because it has to run on the stable compiler, beside libraries that are not built again, and because it
-//! has to count time and memory for each input (docs/decisions/0025).
+//! An engine of its own, because it has to run on the stable compiler, beside libraries that are not built again,
+//! and because it has to count time and memory for each input (docs/decisions/0025).
 
 mod command;
 mod corpus;
@@ -138,9 +139,15 @@ pub fn glance(target: &Target) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
 
+    /// Memory is counted for the whole process: one target at a time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
     fn glance_at(name: &str) {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let target = ALL.iter().find(|target| target.name == name).expect("a target of this name");
         let executions = glance(target).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert!(executions > 100, "{name}: {executions} inputs only");

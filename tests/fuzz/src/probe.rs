@@ -1,7 +1,7 @@
 //! One input, one target: does it keep its promises, in time, and in bounded memory?
 //!
-//! A target says by a panic what is wrong. What it took is measured here. Time is that of the processor where the clock on the wall is suspicious, and the best of
-//! three runs, so that a loaded machine fails nothing.
+//! A target says by a panic what is wrong. What it took is measured here. Time is that of the processor where the
+//! clock on the wall is suspicious, and the best of three runs, so that a loaded machine fails nothing.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +56,8 @@ pub(crate) struct Cost {
 }
 
 thread_local! {
-    static SAID: RefCell<String> = const { RefCell::new(String::new()) };
+    /// What a panic said; `None` while no target runs, whose panics are nobody's but the caller's.
+    static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Panics are kept as text instead of being printed.
@@ -67,8 +68,14 @@ fn keep_panics() {
         std::panic::set_hook(Box::new(move |info| {
             let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
             let text = info.payload_as_str().unwrap_or("no text");
-            let kept = SAID.try_with(|said| *said.borrow_mut() = format!("{place}: {text}"));
-            if kept.is_err() {
+            let kept = SAID.try_with(|said| match &mut *said.borrow_mut() {
+                Some(said) => {
+                    *said = format!("{place}: {text}");
+                    true
+                }
+                None => false,
+            });
+            if kept != Ok(true) {
                 usual(info);
             }
         }));
@@ -101,19 +108,18 @@ pub(crate) fn probe(target: &Target, input: &[u8]) -> Result<Cost, Failure> {
 
 fn once(target: &Target, input: &[u8]) -> Result<Cost, Failure> {
     keep_panics();
+    SAID.with(|said| *said.borrow_mut() = Some(String::new()));
     let before = memory::reset();
     let began = Instant::now();
     let end = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     let time = began.elapsed();
     let memory = memory::peak().saturating_sub(before);
-    match end {
-        Ok(()) => Ok(Cost { time, memory }),
-        Err(_) => Err(Failure::Broken(SAID.with(|said| said.borrow().clone()))),
-    }
+    let said = SAID.with(|said| said.borrow_mut().take()).unwrap_or_default();
+    end.map(|()| Cost { time, memory }).map_err(|_| Failure::Broken(said))
 }
 
 /// What this thread has had of the processor; `None` where the system does not tell.
-fn processor_time() -> Option<Duration> {
+pub(crate) fn processor_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }

@@ -13,7 +13,8 @@ use crate::job::{
 };
 use crate::object::{Location, ObjectKey, Timestamp};
 
-/// The most characters of a bucket's or an event's name that are repeated: S3's have 63 at most, but anybody can write a message.
+/// The most characters of a bucket's or an event's name that are repeated: S3's have 63 at most, but anybody can
+/// write a message.
 const FOREIGN: usize = 255;
 
 /// A copy along a route.

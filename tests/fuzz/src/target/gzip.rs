@@ -1,4 +1,5 @@
-//! Compressed manifests: plain bytes pass, packed ones are unpacked as a second reader does it, and what is damaged is told.
+//! Compressed manifests: plain bytes pass, packed ones are unpacked as a second reader does it, and what is damaged
+//! is told.
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;

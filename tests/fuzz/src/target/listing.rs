@@ -95,7 +95,8 @@ fn run(input: &[u8]) {
         let prefix = Prefix::raw(prefix);
         let lean = listing_by_the_lean_path(input, &prefix);
         let sdk = listing_by_the_sdk(input, &prefix);
-        // The SDK takes the text of an element to end at the first comment, instruction or CDATA section, none of which S3 sends.
+        // The SDK takes the text of an element to end at the first comment, instruction or CDATA section, none of
+        // which S3 sends.
         let odd = input.get(1..).unwrap_or_default().windows(2).any(|w| w == b"<!" || w == b"<?");
         if let (Ok(lean), Ok(sdk), false) = (&lean, &sdk, odd) {
             assert_eq!(lean.objects, sdk.objects, "the two readers differ");

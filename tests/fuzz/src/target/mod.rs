@@ -1,6 +1,7 @@
 //! What is read from others, and what each reader promises for any bytes.
 //!
-//! A target returns when all promises are kept and panics when one is not. That it ends in time and with little memory is measured outside.
+//! A target returns when all promises are kept and panics when one is not. That it ends in time and with little
+//! memory is measured outside.
 
 mod bounds;
 #[cfg(feature = "program")]
@@ -50,7 +51,7 @@ pub struct Target {
 }
 
 /// The bounds that hold unless a target says otherwise.
-const USUAL: Target = Target {
+pub(crate) const USUAL: Target = Target {
     name: "",
     form: Form::Bytes,
     tokens: &[],

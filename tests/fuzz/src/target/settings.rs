@@ -95,8 +95,8 @@ fn large() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Four texts with a line `---` between them: a file, variables (`NAME=VALUE`), a parameter with settings, one with routes. A file that
-/// begins with `[Basic]` is one of Longbow 0.98.
+/// Four texts with a line `---` between them: a file, variables (`NAME=VALUE`), a parameter with settings, one with
+/// routes. A file that begins with `[Basic]` is one of Longbow 0.98.
 fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut parts = text.split("---\n");
@@ -128,7 +128,8 @@ pub(super) fn told(answer: &Answer, length: usize) {
     }
 }
 
-/// Whether a canary stands only where a secret stands: behind a name of one, mistyped by a letter at most, on the same line.
+/// Whether a canary stands only where a secret stands: behind a name of one, mistyped by a letter at most, on the
+/// same line.
 fn canaries_are_secrets(text: &str) -> bool {
     let names = ["secret_access_key", "secret_acces_key", "session_token", "SECRET_ACCESS_KEY"];
     text.lines().all(|line| match line.find("CANARY") {
