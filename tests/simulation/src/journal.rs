@@ -178,7 +178,7 @@ pub enum What {
     Begun(Call, Key, u64),
     /// A call was carried out, or failed for this reason.
     Called(Place, Call, Key, Detail, Result<(), &'static str>),
-    /// A call whose caller had given up waiting takes effect now.
+    /// A call whose caller had given up waiting, or was on its way for longer than a lease lasts, takes effect now.
     CameLate(Call, Key),
     /// A message was sent.
     Sent(u64, About),

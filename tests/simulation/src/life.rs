@@ -17,6 +17,9 @@ use crate::fault::Fault;
 use crate::journal::{Call, Detail, Key, Place, What, Who};
 use crate::world::{Fate, World};
 
+/// A write that takes so many milliseconds may outlive its lease.
+const TOO_LATE: u64 = 20_000;
+
 /// A process from its start to its end.
 pub(crate) struct Life {
     pub(crate) world: Arc<World>,
@@ -39,6 +42,8 @@ pub(crate) struct Begun {
     pub(crate) key: Key,
     pub(crate) detail: Detail,
     pub(crate) fate: Fate,
+    /// When, in milliseconds.
+    at: u64,
 }
 
 impl Begun {
@@ -122,13 +127,14 @@ impl Life {
 
     /// Begins a call: it has its fate from here on.
     pub(crate) async fn begin(&self, place: Place, call: Call, key: Key, detail: Detail) -> Begun {
+        let at = self.world.now();
         if call.is_write() && !self.dead.load(Ordering::Relaxed) {
-            let at = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.note(What::Begun(call, key, at));
+            let own = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.note(What::Begun(call, key, own));
         }
         self.gate().await;
         let fate = self.world.fate(self.who, place, call);
-        Begun { place, call, key, detail, fate }
+        Begun { place, call, key, detail, fate, at }
     }
 
     /// Carries a call out. The effect is a future of its own, since it may outlive whoever asked for it.
@@ -138,7 +144,7 @@ impl Life {
         E: Invented,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let Begun { place, call, key, detail, fate } = *begun;
+        let Begun { place, call, key, detail, fate, .. } = *begun;
         if !fate.delay.is_zero() {
             tokio::time::sleep(fate.delay).await;
         }
@@ -178,6 +184,9 @@ impl Life {
             _ => {}
         }
         self.gate().await;
+        if call.is_write() && self.world.now() > begun.at + TOO_LATE {
+            self.note(What::CameLate(call, key));
+        }
         let result = effect.await;
         if let Err(error) = &result {
             self.note(What::Called(place, call, key, detail, Err(error.reason())));

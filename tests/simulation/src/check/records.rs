@@ -20,6 +20,10 @@ struct Last {
 
 impl Checker for Records {
     fn read(&mut self, story: &Story, entry: &Entry, breaches: &mut Breaches) {
+        if let What::Visible(key, None) = entry.what {
+            // Where nothing is any more, nothing newer can be lost.
+            self.last.entry(key).or_default().copied = 0;
+        }
         let What::Recorded(key, version, stands, serial, event) = entry.what else { return };
         let last = self.last.entry(key).or_default();
         if version != last.version + 1 {
