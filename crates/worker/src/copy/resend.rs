@@ -109,3 +109,53 @@ fn lock(passing: &Mutex<Passing>) -> MutexGuard<'_, Passing> {
     // The source is polled under it; if that panics, what is read is of no more use to anybody.
     passing.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(frames: &[Result<&'static str, StoreErrorKind>], keep: bool) -> Resend {
+        let frames: Vec<_> = frames
+            .iter()
+            .map(|frame| frame.map(Bytes::from).map_err(|kind| StoreError::new(kind, "as the test wants it")))
+            .collect();
+        Resend::new(6, Box::pin(futures_util::stream::iter(frames)), keep)
+    }
+
+    async fn kept(body: &Resend) -> Option<String> {
+        match body.next().await? {
+            PutBody::Kept(frames) => Some(frames.iter().map(|f| String::from_utf8_lossy(f)).collect()),
+            PutBody::Streamed { .. } => panic!("it has passed once"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_body_is_sent_again_whole_however_much_of_it_was_taken() {
+        for taken in 0..=3 {
+            let body = body(&[Ok("ab"), Ok("cd"), Ok("ef")], true);
+            let Some(PutBody::Streamed { length: 6, mut stream }) = body.next().await else { panic!() };
+            for _ in 0..taken {
+                stream.next().await.unwrap().unwrap();
+            }
+            assert_eq!(kept(&body).await.as_deref(), Some("abcdef"), "{taken} frames were taken");
+            assert_eq!(kept(&body).await.as_deref(), Some("abcdef"), "and once more");
+            assert!(!body.is_broken());
+            // A writer that goes on reading gets no bytes of the second sending.
+            assert!(stream.next().await.unwrap().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_kept_or_broke_passes_once() {
+        let large = body(&[Ok("ab"), Ok("cd"), Ok("ef")], false);
+        drop(large.next().await);
+        assert!(!large.is_kept() && large.next().await.is_none());
+        let broken = body(&[Ok("ab"), Err(StoreErrorKind::Throttled)], true);
+        let Some(PutBody::Streamed { mut stream, .. }) = broken.next().await else { panic!() };
+        while let Some(Ok(_)) = stream.next().await {}
+        assert!(broken.is_broken() && broken.next().await.is_none());
+        let breaks_later = body(&[Ok("ab"), Err(StoreErrorKind::Throttled)], true);
+        drop(breaks_later.next().await);
+        assert!(breaks_later.next().await.is_none() && breaks_later.is_broken());
+    }
+}

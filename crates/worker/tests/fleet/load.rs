@@ -278,3 +278,18 @@ async fn a_stop_in_a_storm_hands_everything_back_at_once() {
         world.assert_nothing_left();
     }
 }
+
+/// Who has waited for minutes may have lost the lease meanwhile: it is looked at after the wait, and somebody else writes.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_after_a_lease_that_was_lost_in_a_storm() {
+    let world = World::new();
+    ask_for(&world, "k", b"x");
+    world.faults.add(Rule::new("put", storm(0, 400)).on("destination"));
+    world.faults.add(Rule::new("change_visibility", Fault::Stall).at(Occurrence::First(4)));
+    let summary = world.run().await;
+    assert_eq!((summary.copied, summary.failed), (1, 0));
+    assert!(world.faults.count("receive") >= 2);
+    assert_eq!(world.destination.count("put"), 1, "one write came through, under the second lease");
+    assert!(world.observer.reports().iter().all(|report| report.attempts == 1));
+    world.assert_nothing_left();
+}
