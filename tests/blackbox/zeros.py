@@ -1,7 +1,7 @@
 """A tiny S3 server that holds nothing: every object is zeros, what is written is thrown away.
 
-For the memory test: it serves and takes an object of any size at the cost of the sockets alone, and knows the MD5 of zeros
-by heart, so that the copy is verified as any other. It checks no signatures and no bytes.
+For tests with huge objects: it serves, takes and copies an object of any size at the cost of the sockets alone, and knows
+the MD5 of zeros by heart, so that the copy is verified as any other. It checks no signatures and no bytes.
 """
 
 import functools
@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 BLOCK = bytes(1024 * 1024)
 PART = 16 * 1024 * 1024
+# What one request writes or copies at most (Amazon S3 User Guide, "Multipart upload limits").
+MOST = 5 * 1024**3
 DATE = "2026-01-02T03:04:05.000Z"
 HTTP_DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
 
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not key:
             held = {"k": store.size} if bucket == "source" else store.written
             lines = "".join(
-                f"<Contents><Key>{k}</Key><Size>{size}</Size><ETag>{etag_of_zeros(size)}</ETag>"
+                f"<Contents><Key>{k}</Key><Size>{size}</Size><ETag>{store.tag(bucket, size)}</ETag>"
                 f"<LastModified>{DATE}</LastModified><StorageClass>STANDARD</StorageClass></Contents>"
                 for k, size in held.items()
             )
@@ -104,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         if size is None:
             self._answer(404)
             return
-        headers = {"ETag": etag_of_zeros(size), "Last_Modified": HTTP_DATE, "Accept_Ranges": "bytes"}
+        headers = {"ETag": store.tag(bucket, size), "Last_Modified": HTTP_DATE, "Accept_Ranges": "bytes"}
         start, end, status = 0, size - 1, 200
         if "partNumber" in query:
             number = int(query["partNumber"][0])
@@ -130,12 +132,27 @@ class _Handler(BaseHTTPRequestHandler):
         _, key, query = self._parse()
         size = self._take_body()
         store = self.server.store
+        copies = "x-amz-copy-source" in self.headers
+        if wanted := self.headers.get("x-amz-copy-source-range"):
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            size = int(last) + 1 - int(first)
+        elif copies:
+            size = store.size
+        if size > MOST:
+            self._answer(400, b"<Error><Code>EntityTooLarge</Code><Message>too large</Message></Error>")
+            return
         if "partNumber" in query:
             with store.lock:
                 store.parts[int(query["partNumber"][0])] = size
+            tag = f'"{md5_of_zeros(size).hexdigest()}"'
         else:
-            store.written[key] = size
-        self._answer(200, ETag=f'"{md5_of_zeros(size).hexdigest()}"')
+            store.written[key], store.whole = size, True
+            tag = store.tag("destination", size)
+        if not copies:
+            self._answer(200, ETag=tag)
+            return
+        name = "CopyPartResult" if "partNumber" in query else "CopyObjectResult"
+        self._answer(200, f"<{name}><ETag>{tag}</ETag><LastModified>{DATE}</LastModified></{name}>".encode())
 
     def do_POST(self):
         bucket, key, query = self._parse()
@@ -154,14 +171,25 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Zeros:
-    """The running server: bucket `source` holds `k` of `size` zeros; bucket `destination` takes anything."""
+    """The running server: bucket `source` holds `k` of `size` zeros; bucket `destination` takes anything.
 
-    def __init__(self, size):
+    `k` was uploaded in parts of `PART`, unless a `digest` is given: then it was written whole, and that passes for its MD5.
+    """
+
+    def __init__(self, size, digest=None):
         self.size, self.parts, self.written, self.lock = size, {}, {}, threading.Lock()
+        # Whether the copy was written whole.
+        self.digest, self.whole = digest, False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads, self._server.store = True, self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def tag(self, bucket, size):
+        """The tag of the object there."""
+        if self.digest and (bucket == "source" or self.whole):
+            return f'"{self.digest}"'
+        return f'"{md5_of_zeros(size).hexdigest()}"' if self.whole else etag_of_zeros(size)
 
     def close(self):
         """Stops it."""
