@@ -18,7 +18,7 @@ import pytest
 import faults
 from chaos import Proxy
 from fleet import Cluster, wait_for
-from stores import MIB, Place, assert_same, composite_etag, content
+from stores import MIB, Place, assert_same, composite_etag, content, tree
 
 SMALL, PARTS = content(200_000), content(16 * MIB + 5)
 PART = 6 * MIB
@@ -414,3 +414,13 @@ def test_without_the_table_copies_go_on(source, destination, ministack, longbow,
     assert_same(source, destination)
     assert cluster.depth(cluster.dead) == (0, 0, 0)
     assert longbow("jobsender", *sides).summary["jobs_sent"] == 0
+
+
+@pytest.mark.timeout(400)
+def test_an_endpoint_that_takes_connections_and_says_nothing_is_given_up_and_named(silent_endpoint):
+    """After a minute a request, three times; nothing is removed for it."""
+    longbow, running, place, copy = silent_endpoint
+    run = longbow.judge(running.wait(360), None)
+    assert run.code in (1, 2) and place in run.err + run.out, str(run)
+    assert "no answer within" in run.err + run.out, str(run)
+    assert tree(copy) == {"kept": b"k"}
