@@ -63,6 +63,11 @@ pub(crate) async fn plan(
     if look {
         let destination = look_at_destination(shared, &claimed.job.destination).await?;
         let there = destination.is_some();
+        claimed.job.observed = match &destination {
+            None => Observation::Absent,
+            Some(ObjectHead { etag: Some(etag), .. }) => Observation::Present(etag.clone()),
+            Some(_) => Observation::Unknown,
+        };
         // What a message says of the object is a hint. Its tag is enough of one: it pins the read. Without a tag the
         // source tells it, and over an object that is there goes only what the source has now: the job may have waited
         // long enough for a newer version to have come and been copied, and an older one can still be read by its name.
@@ -78,11 +83,6 @@ pub(crate) async fn plan(
         {
             return Ok(Step::Equal(equal));
         }
-        claimed.job.observed = match destination {
-            None => Observation::Absent,
-            Some(ObjectHead { etag: Some(etag), .. }) => Observation::Present(etag),
-            Some(_) => Observation::Unknown,
-        };
     }
     choose(shared, claimed, look, source_head).await.map(|planned| Step::Copy(Box::new(planned)))
 }
