@@ -191,7 +191,7 @@ impl Plan {
         if !self.events || dice.percent(40) {
             acts.push((0, Act::Jobsender(0)));
         }
-        for _ in 0..dice.between(1, 7) {
+        for _ in 0..dice.between(1, 13) {
             let key = Key(u8::try_from(dice.below(self.keys.into())).unwrap_or(0));
             let act = match dice.below(100) {
                 0..45 => Act::Write(key, shape(dice)),

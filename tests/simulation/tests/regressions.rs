@@ -40,10 +40,7 @@ fn a_job_of_a_comparison_by_version_that_comes_again_puts_nothing_older_over_a_n
             // Whichever of the two receives it.
             script: vec![
                 strike(Place::Queue, Call::Receive, 1, Fault::CrashAfter),
-                Strike {
-                    role: Role::Worker(1),
-                    ..strike(Place::Queue, Call::Receive, 1, Fault::LostReply)
-                },
+                Strike { role: Role::Worker(1), ..strike(Place::Queue, Call::Receive, 1, Fault::LostReply) },
             ],
             ..Plan::quiet(seed)
         };

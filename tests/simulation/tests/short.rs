@@ -11,9 +11,15 @@ fn schedules_keep_every_invariant() {
         .failed
         .iter()
         .flat_map(|verdict| verdict.breaches.iter().map(move |breach| (verdict.seed, breach)))
-        .map(|(seed, breach)| format!("seed {seed}: {} at line {}: {}", breach.invariant, breach.line, breach.text))
+        .map(|(seed, breach)| {
+            format!("seed {seed}: {} at line {}: {}", breach.invariant, breach.line, breach.text)
+        })
         .collect();
-    assert!(told.is_empty(), "replay with `cargo run --release -p simulation -- --seed N`:\n{}", told.join("\n"));
+    assert!(
+        told.is_empty(),
+        "replay with `cargo run --release -p simulation -- --seed N`:\n{}",
+        told.join("\n")
+    );
     assert_eq!(sum.played, 2_000);
     let never: Vec<&str> =
         Fault::ALL.iter().filter(|fault| sum.took[fault.index()] == 0).map(|fault| fault.text()).collect();

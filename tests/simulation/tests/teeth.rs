@@ -218,7 +218,9 @@ fn i22_no_rest() {
 
 #[test]
 fn a_good_journal_without_its_lease_or_its_source_is_no_good_one() {
-    breaks_without("I4", |what| matches!(what, What::Written(..)) || matches!(what, What::Recorded(..) | What::Acknowledged(..)));
+    breaks_without("I4", |what| {
+        matches!(what, What::Written(..)) || matches!(what, What::Recorded(..) | What::Acknowledged(..))
+    });
 }
 
 /// Each invariant that is said to be checked has a test above.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::Story;
 use super::{Breaches, Checker};
+use crate::fault::Fault;
 use crate::journal::{Call, Detail, Entry, Key, Place, What, Who};
 
 #[derive(Default)]
@@ -21,18 +22,41 @@ pub(super) struct Orphans {
     contested: BTreeSet<Key>,
     /// Uploads that were begun, and whose name is in no record yet.
     unnamed: Vec<(Who, Key, u32)>,
+    /// Those whose maker heard no answer.
+    nameless: BTreeSet<u32>,
+    /// The line before was about the beginning of an upload.
+    begun_now: bool,
     untold: BTreeSet<Key>,
     excused: BTreeSet<u32>,
 }
 
+impl Orphans {
+    fn is_nameless(&self, upload: u32) -> bool {
+        self.nameless.contains(&upload) || self.unnamed.iter().any(|(.., one)| *one == upload)
+    }
+}
+
 impl Checker for Orphans {
     fn read(&mut self, story: &Story, entry: &Entry, breaches: &mut Breaches) {
+        if !matches!(entry.what, What::Fault(_) | What::Called(_, Call::CreateUpload, ..)) {
+            self.begun_now = false;
+        }
         match entry.what {
             What::UploadBegun(key, upload) => {
                 self.ours.insert(upload, key);
+                self.begun_now = true;
                 self.unnamed.push((entry.who, key, upload));
                 if std::mem::take(&mut self.next_is_late) {
                     self.excused.insert(upload);
+                }
+            }
+            // Lines of one call follow one another.
+            What::Fault(Fault::LostReply) => {
+                if let Some((who, _, upload)) = self.unnamed.last()
+                    && *who == entry.who
+                    && self.begun_now
+                {
+                    self.nameless.insert(*upload);
                 }
             }
             What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
@@ -62,7 +86,7 @@ impl Checker for Orphans {
                     && story.rules.traces
                     && !self.untold.contains(key)
                     && !self.excused.contains(&upload)
-                    && !(self.contested.contains(key) && self.unnamed.iter().any(|(.., one)| *one == upload))
+                    && !(self.contested.contains(key) && self.is_nameless(upload))
                 {
                     breaches.add("I11", format!("upload {upload} of {key} is left behind"));
                 }
