@@ -108,6 +108,7 @@ async fn the_janitor_aborts_own_uploads_on_real_servers_and_leaves_all_others() 
             plan,
             crc64nvme: false,
             begun: Some(clock.now()),
+            outdated: false,
         };
         record(&*state, &clock, "named é+", known(&named)).await;
         record(&*state, &clock, "lost", intended).await;

@@ -90,8 +90,11 @@ impl History {
     }
 
     /// Notes that the reply to this call was lost.
-    pub(super) fn lost(&mut self, call: &str) {
+    pub(super) fn lost(&mut self, scenario: &Scenario, known: &Undisturbed, call: &str) {
         self.lost += 1;
+        // Parts of which nothing could be learnt are not trusted; nor is a file that nothing vouches for.
+        let all = scenario.replaced || scenario.writes_again || call == "parts";
+        self.again += if all { known.parts } else { 0 };
         self.unended |= call == "abort_upload";
     }
 

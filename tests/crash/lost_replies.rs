@@ -5,6 +5,7 @@
 
 use longbow_core::failure::StoreErrorKind;
 use longbow_testkit::fault::{CallRecord, Fault, Faults, Rule};
+use tokio::task::{LocalSet, spawn_local};
 
 use super::checks::{History, nothing_half_is_visible, undisturbed};
 use super::every_call::killed_in;
@@ -36,7 +37,7 @@ async fn killed_then_lost(scenario: &Scenario) -> usize {
             // Where queue or state fail, the worker of one route ends; whoever started it starts it again.
             assert!(stage.play(&faults).await.is_some(), "{}", history.told);
             history.disturbed((&stage, scenario), &known, &faults, call.call);
-            history.lost(call.call);
+            history.lost(scenario, &known, call.call);
             finish(&stage, scenario, &known, &mut history).await;
             pairs += 1;
         }
@@ -65,7 +66,7 @@ async fn lost_then_killed(scenario: &Scenario) -> usize {
             faults.add(lose(&known.journal, call));
             assert_eq!(stage.play(&faults).await, None, "{}: nobody was killed", history.told);
             history.disturbed((&stage, scenario), &known, &faults, &killed_in(&faults, &then));
-            history.lost(call.call);
+            history.lost(scenario, &known, call.call);
             nothing_half_is_visible(&stage, &history).await;
             finish(&stage, scenario, &known, &mut history).await;
             pairs += 1;
@@ -74,16 +75,27 @@ async fn lost_then_killed(scenario: &Scenario) -> usize {
     pairs
 }
 
+/// At least so many pairs there are: killed and then lost, lost and then killed.
+const LEAST: [usize; 2] = [1600, 800];
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_and_a_lost_reply_together_are_recovered_from() {
-    let mut all = [0, 0];
-    for scenario in scenarios::all().iter().filter(|row| !row.tail.is_empty()) {
-        let pairs = [killed_then_lost(scenario).await, lost_then_killed(scenario).await];
-        println!("{:40} {:4} killed and lost, {:4} lost and killed", scenario.name, pairs[0], pairs[1]);
-        // At least the calls of the tail, each with what ends a run.
-        assert!(pairs.iter().all(|pairs| *pairs >= 4 * scenario.tail.len()), "{}: {pairs:?}", scenario.name);
-        all = [all[0] + pairs[0], all[1] + pairs[1]];
+    let (mut all, mut wrong) = ([0, 0], Vec::new());
+    // A fleet's worker that cannot read the record goes on without it, and leaves what is remembered of parts to expire.
+    let without = "an event of an object in parts";
+    let rows = scenarios::all().into_iter().filter(|row| !row.tail.is_empty() && row.name != without);
+    for scenario in rows {
+        let (name, tail) = (scenario.name, scenario.tail.len());
+        // A row of its own task, so that one that fails does not hide the others.
+        let row = async move { [killed_then_lost(&scenario).await, lost_then_killed(&scenario).await] };
+        match LocalSet::new().run_until(async { spawn_local(row).await }).await {
+            Ok(pairs) => {
+                assert!(pairs.iter().all(|pairs| *pairs >= 2 * tail), "{name}: {pairs:?}");
+                all = [all[0] + pairs[0], all[1] + pairs[1]];
+            }
+            Err(_) => wrong.push(name),
+        }
     }
-    println!("{all:?} in all");
-    assert!(all[0] > 1500 && all[1] > 500, "{all:?}");
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(all[0] >= LEAST[0] && all[1] >= LEAST[1], "only {all:?} pairs were visited");
 }

@@ -71,6 +71,9 @@ pub(super) struct Scenario {
     pub(super) writes_again: bool,
     /// Parts that each new process may send again, besides the one that was on its way.
     pub(super) again: usize,
+    /// The job names a source that was replaced. An attempt that fails before it has looked again gives the upload of the
+    /// newer one up.
+    pub(super) replaced: bool,
     /// A death may leave an upload behind: it is documented, and a lifecycle rule clears it away.
     pub(super) leaves_upload: bool,
 }
@@ -85,6 +88,7 @@ const ROW: Scenario = Scenario {
     pairs: 0,
     writes_again: false,
     again: 0,
+    replaced: false,
     leaves_upload: false,
 };
 
@@ -175,6 +179,7 @@ pub(super) fn of_one_route() -> Vec<Scenario> {
                 })
             },
             tail: COMPLETE,
+            replaced: true,
             moments: 73,
             pairs: 194,
             ..ROW

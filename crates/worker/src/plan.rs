@@ -195,7 +195,9 @@ async fn is_equal(
                 return equal(Proof::Recorded, "unchanged since it was copied", *checksums);
             }
             // All parts were sent and proved, and the reply to their completion was lost.
-            RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. } => {
+            RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. }
+                if !upload.outdated =>
+            {
                 let proofs = shared
                     .ports
                     .state

@@ -20,12 +20,15 @@ pub struct UploadRecord {
     /// When it was about to begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Timestamp>,
+    /// It holds parts of another source than the record is about: to be given up, never gone on with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
 }
 
 impl UploadRecord {
     /// An upload that is about to begin: noted before the store is asked, since its answer may be lost.
     pub fn intended(plan: PartPlan, crc64nvme: bool, now: Timestamp) -> Self {
-        Self { upload: UploadId(String::new()), plan, crc64nvme, begun: Some(now) }
+        Self { upload: UploadId(String::new()), plan, crc64nvme, begun: Some(now), outdated: false }
     }
 
     /// Whether the store's answer was never recorded.
@@ -189,11 +192,9 @@ pub fn next(
             (before, RecordState::Copied { destination_etag, checksums, proof })
         }
         RecordEvent::AttemptFailed { class, reason, counted, keep_upload } => {
-            let upload = match same.map(|r| &r.state) {
-                Some(RecordState::Copying { upload }) if keep_upload => Some(upload.clone()),
-                Some(RecordState::Waiting { upload, .. }) if keep_upload => upload.clone(),
-                _ => None,
-            };
+            // What an attempt at another source had begun stays named until it is given up, or nobody would know of it.
+            let kept = record.and_then(ObjectRecord::any_upload).filter(|_| keep_upload);
+            let upload = kept.map(|u| UploadRecord { outdated: u.outdated || same.is_none(), ..u.clone() });
             (before.saturating_add(u32::from(counted)), RecordState::Waiting { upload, class, reason })
         }
         RecordEvent::GaveUp { class, reason } => (before, RecordState::Failed { class, reason }),
@@ -221,7 +222,7 @@ impl ObjectRecord {
     pub fn resumable(&self, source: &SourceVersion) -> Option<&UploadRecord> {
         match &self.state {
             RecordState::Copying { upload } | RecordState::Waiting { upload: Some(upload), .. }
-                if self.source.is(source) && !upload.is_intended() =>
+                if self.source.is(source) && !upload.is_intended() && !upload.outdated =>
             {
                 Some(upload)
             }
@@ -262,6 +263,7 @@ mod tests {
             plan: PartPlan::new(100, 50),
             crc64nvme: false,
             begun: None,
+            outdated: false,
         }
     }
     fn failed(keep_upload: bool, counted: bool) -> RecordEvent {
@@ -297,7 +299,18 @@ mod tests {
         assert_eq!(waiting.resumable(&a), Some(&upload()));
         assert_eq!(waiting.resumable(&source("b")), None);
         assert_eq!(next(Some(&waiting), &a, failed(false, true), NOW).unwrap().upload(), None);
-        assert_eq!(next(Some(&waiting), &source("b"), failed(true, true), NOW).unwrap().upload(), None);
+        // Another source's is never gone on with, and known until somebody has given it up.
+        let mut other = next(Some(&waiting), &source("b"), failed(true, true), NOW).unwrap();
+        for again in [source("b"), a, source("b")] {
+            assert_eq!(other.upload().map(|u| (&u.upload, u.outdated)), Some((&upload().upload, true)));
+            assert_eq!((other.resumable(&source("b")), other.resumable(&source("a"))), (None, None));
+            other = next(Some(&other), &again, failed(true, true), NOW).unwrap();
+        }
+        let intended = UploadRecord::intended(PartPlan::new(100, 50), false, NOW);
+        let began = next(None, &source("a"), RecordEvent::UploadBegan(intended), NOW).unwrap();
+        let other = next(Some(&began), &source("b"), failed(true, false), NOW).unwrap();
+        assert!(other.intended_upload().is_some_and(|u| u.outdated && u.may_have_become(NOW)));
+        assert_eq!(next(Some(&other), &source("b"), failed(false, true), NOW).unwrap().upload(), None);
     }
 
     #[test]

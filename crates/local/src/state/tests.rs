@@ -15,6 +15,7 @@ fn upload() -> UploadRecord {
         plan: PartPlan::new(48 << 40, 5 << 30),
         crc64nvme: true,
         begun: Some(Timestamp(7)),
+        outdated: false,
     }
 }
 

@@ -117,6 +117,7 @@ async fn every_state_survives(store: &Store, prefix: &str) -> Verdict {
         plan: PartPlan::new(1 << 45, 5 << 30),
         crc64nvme: true,
         begun: None,
+        outdated: true,
     };
     let checksums = Checksums { crc64nvme: Some(u64::MAX), crc32c: Some(u32::MAX), crc32: Some(0) };
     let states = [

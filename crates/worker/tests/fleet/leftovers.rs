@@ -38,7 +38,13 @@ async fn begin(world: &World, key: &str) -> UploadId {
 }
 
 fn named(upload: &UploadId) -> UploadRecord {
-    UploadRecord { upload: upload.clone(), plan: PartPlan::new(100, 50), crc64nvme: false, begun: None }
+    UploadRecord {
+        upload: upload.clone(),
+        plan: PartPlan::new(100, 50),
+        crc64nvme: false,
+        begun: None,
+        outdated: false,
+    }
 }
 
 async fn record(world: &World, key: &str, state: RecordState) {
