@@ -73,7 +73,7 @@ async fn the_start_of_a_run_waits_for_a_store_that_has_too_many_requests() {
         let canned = Canned::new(move |_| {
             match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) {
                 Ok(_) => reply(503, ""),
-                Err(_) => reply(200, "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>"),
+                Err(_) => reply(200, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"),
             }
         });
         open(&canned, sdk_only).await.check().await.unwrap();
