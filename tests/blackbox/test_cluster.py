@@ -200,16 +200,14 @@ def test_events_copy_what_the_source_has_and_removals_follow_it_when_asked(longb
 
 
 def test_an_idle_worker_ends_at_once_when_it_is_told(longbow, cluster, source, destination):
-    """Within a second; on a machine that is busy with other things, in one of a few tries."""
-    seconds = []
-    while not seconds or (min(seconds) >= 1 and len(seconds) < 5):
-        worker = longbow.start("worker", *arguments(longbow, source, destination, cluster))
-        wait_for(lambda: "Works on" in worker.output or "progress" in worker.output, "it works")
-        asked = time.monotonic()
-        worker.signal(signal.SIGTERM)
-        longbow.judge(worker.wait(), 0)
-        seconds.append(time.monotonic() - asked)
-    assert min(seconds) < 1, seconds
+    """Within a second, where the machine has nothing else to do."""
+    worker = longbow.start("worker", *arguments(longbow, source, destination, cluster))
+    wait_for(lambda: "Works on" in worker.output or "progress" in worker.output, "it works")
+    asked = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    longbow.judge(worker.wait(), 0)
+    is_busy = os.getloadavg()[0] > 2 * os.cpu_count()
+    assert time.monotonic() - asked < (10 if is_busy else 1)
 
 
 # As far as SeaweedFS keeps them.
