@@ -167,11 +167,13 @@ fn other_files_are_refused_at_once() {
 
 #[test]
 fn json_lines_name_what_is_wrong() {
-    let text = b"{\"key\":\"a\"}\n{\"key\":7}\n{}\n[1]\n{\"key\":\"x\",\"key\":\"y\"}\n{\"key\":\"a\",\"size\":-1}\nx\n";
+    let text = b"{\"key\":\"a\"}\n{\"key\":7}\n{}\n[1]\n{\"key\":\"x\",\"key\":\"y\"}\n{\"key\":\"a\",\"size\":-1}\nx\n{\"key\":\"a\",\"path\":\"b\"}\n";
     let (entries, faults, _) = read(options("s3://lab-results"), text);
     assert_eq!(entries.len(), 1);
-    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7]);
+    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8]);
     assert!(faults[0].what.contains("$.key"));
+    // One of them would be passed over.
+    assert!(faults[6].what.contains("second time"), "{}", faults[6]);
 }
 
 /// Memory does not grow with the list: what is kept is one record and the objects remembered.
