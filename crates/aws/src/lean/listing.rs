@@ -9,7 +9,7 @@ use quick_xml::events::Event;
 use quick_xml::name::LocalName;
 
 use crate::attributes::{etag, iso_timestamp, storage_class};
-use crate::failure::{About, Reply, from_reply};
+use crate::failure::{About, Reply, from_reply, printable};
 use crate::s3::{Listed, Page};
 
 /// `<Error>`: what a refusal says.
@@ -67,7 +67,8 @@ pub(crate) fn read(about: &About<'_>, body: &[u8]) -> Result<Page, StoreError> {
 }
 
 fn unreadable(about: &About<'_>, why: &str) -> StoreError {
-    about.fault(StoreErrorKind::Transient, &format!("the 200 reply cannot be read: {why}"))
+    // The reason may repeat a name out of the reply.
+    about.fault(StoreErrorKind::Transient, &format!("the 200 reply cannot be read: {}", printable(why)))
 }
 
 /// Most elements inside each other; S3's replies have four.
