@@ -332,11 +332,14 @@ async fn replies_that_are_no_xml_are_told_and_bounded() {
         &page("<Key>c</Key>a"),
         &(page("<Key>c</Key>") + "a"),
         &page("<Key>c</Key>").replace("Contents>", "Contents/Key>"),
+        // What is wrong repeats the name of the element.
+        &format!("<a{0}></b{0}>", "\u{7f}".repeat(50_000)),
     ] {
         let canned = Canned::always(200, &[], body);
         let error = open(&canned).await.list(&Prefix::default(), None).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Transient, "{body}: {}", error.message);
         assert!(error.message.contains("cannot be read") || error.message.contains("does not say"));
+        assert!(!error.message.contains(char::is_control) && error.message.len() < 1000, "{}", error.message);
     }
 }
 
