@@ -103,7 +103,9 @@ async fn lbb_14_parts_of_another_size_are_never_used() {
 /// A part that somebody has sent anew since is not the one that is remembered, though it has its number and size.
 #[tokio::test(start_paused = true)]
 async fn a_part_that_is_not_as_it_is_remembered_is_sent_again() {
-    let world = in_parts();
+    let mut world = in_parts();
+    // One after the other: the first is the one that is remembered.
+    world.options.max_requests = 1;
     world.source.put_bytes("k", &bytes(11 * MIB, 0));
     world.send(&created(&world, "k", "01"));
     stopped_after_a_part(&world).await;

@@ -46,7 +46,7 @@ async fn lbb_32_what_is_unfinished_when_the_time_is_over_goes_back_at_once_with_
         let drain = Drain::new();
         let begin = drain.clone();
         let stop = move || begin.begin(why, Some(Duration::from_secs(20)));
-        world.faults.add(Rule::new("add_part", Fault::After(Arc::new(stop))).nth(1));
+        world.faults.add(Rule::new("get", Fault::After(Arc::new(stop))).on("source").nth(2));
         let began = tokio::time::Instant::now();
         let summary = world.serve(&drain).await;
         assert!(summary.stopped && summary.copied == 0 && summary.failed == 0);
