@@ -145,6 +145,9 @@ impl Life {
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let Begun { place, call, key, detail, fate, .. } = *begun;
+        // Nothing is at rest as long as a request may still arrive.
+        let _on_way =
+            matches!(fate.fault, Some(Fault::Slow | Fault::StallBefore)).then(|| OnWay::new(&self.world));
         if !fate.delay.is_zero() {
             tokio::time::sleep(fate.delay).await;
         }
@@ -226,18 +229,34 @@ impl Life {
         });
         let (world, who) = (Arc::clone(&self.world), self.who);
         let Begun { place, call, key, detail, .. } = *begun;
-        world.inner().on_way += 1;
+        let on_way = OnWay::new(&self.world);
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             world.note(who, What::CameLate(call, key));
             let end = effect.await;
             let why = end.as_ref().map(|_| ()).map_err(Invented::reason);
             world.note(who, What::Called(place, call, key, detail, why));
-            world.inner().on_way -= 1;
+            drop(on_way);
         });
         tokio::time::sleep(patience).await;
         self.gate().await;
         Err(E::invented(StoreErrorKind::Transient, call))
+    }
+}
+
+/// Something is on its way as long as this is kept.
+pub(crate) struct OnWay(Arc<World>);
+
+impl OnWay {
+    pub(crate) fn new(world: &Arc<World>) -> Self {
+        world.inner().on_way += 1;
+        Self(Arc::clone(world))
+    }
+}
+
+impl Drop for OnWay {
+    fn drop(&mut self) {
+        self.0.inner().on_way -= 1;
     }
 }
 

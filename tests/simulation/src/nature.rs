@@ -11,6 +11,7 @@ use longbow_testkit::fake::{Arrived, Completion, Content, NewObject};
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::journal::{Key, Role, What, Who};
+use crate::life::OnWay;
 use crate::plan::Shape;
 use crate::port::upload_number;
 use crate::world::{Version, World, digest, sequencer};
@@ -192,11 +193,11 @@ impl World {
             let most = if late { 60_000 } else { 1_000 };
             let delay = self.dice(|dice| dice.milliseconds(0, most));
             let (world, body) = (Arc::clone(self), body.clone());
-            world.inner().on_way += 1;
+            let on_way = OnWay::new(self);
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
                 world.push(&body);
-                world.inner().on_way -= 1;
+                drop(on_way);
             });
         }
     }
