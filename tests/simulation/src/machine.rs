@@ -73,21 +73,24 @@ fn fixed() -> &'static Fixed {
     })
 }
 
+/// A worker that runs, and how it is told to stop.
+type Process = (Arc<Life>, Drain);
+
 /// The machines of a schedule: what can be done to the processes on them.
 #[derive(Default)]
 pub(crate) struct Machines {
-    workers: Mutex<Vec<Option<(Arc<Life>, Drain)>>>,
+    workers: Mutex<Vec<Option<Process>>>,
     /// Cancelled when no process is to be started again.
     pub(crate) over: CancellationToken,
 }
 
 impl Machines {
-    fn running(&self, n: u8) -> Option<(Arc<Life>, Drain)> {
+    fn running(&self, n: u8) -> Option<Process> {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         workers.get(usize::from(n)).cloned().flatten()
     }
 
-    fn set(&self, n: u8, process: Option<(Arc<Life>, Drain)>) {
+    fn set(&self, n: u8, process: Option<Process>) {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::from(n);
         if workers.len() <= index {

@@ -92,7 +92,7 @@ impl World {
             s.min_part = LEAST_PART;
             s.amazon = plan.amazon;
             s.page_size = 2;
-            s.encryption = plan.kms.then(|| longbow_core::object::Encryption::Kms { key: None });
+            s.encryption = plan.kms.then_some(longbow_core::object::Encryption::Kms { key: None });
         });
         let queue = if plan.replacing { FakeQueue::replacing() } else { FakeQueue::new() };
         let mut dice = Dice::new(plan.seed);
