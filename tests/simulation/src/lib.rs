@@ -111,6 +111,7 @@ pub fn rules(plan: &Plan) -> Rules {
     Rules {
         propagate: plan.propagate,
         tells: !plan.kms && plan.checksums && !plan.by_version,
+        conditions: plan.amazon,
         traces: !plan.ends_only && !plan.acts.iter().any(|(_, act)| matches!(act, plan::Act::Jump(..))),
     }
 }

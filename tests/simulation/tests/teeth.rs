@@ -11,7 +11,7 @@ const TWO: Bytes = Bytes(2 << 40);
 const WORLD: Who = Who { role: Role::World, life: 0 };
 const WORKER: Who = Who { role: Role::Worker(0), life: 1 };
 const SENDER: Who = Who { role: Role::Jobsender(0), life: 1 };
-const RULES: Rules = Rules { propagate: true, tells: true, traces: true };
+const RULES: Rules = Rules { propagate: true, tells: true, conditions: true, traces: true };
 
 fn about(kind: Asks, serial: u32) -> About {
     About { key: K, kind, serial }

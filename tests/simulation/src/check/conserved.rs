@@ -3,19 +3,22 @@
 //! Looked at twice. Before the jobsender's last run, of the keys whose last change was told by an event that came, which
 //! nobody meddled with and which were not given up: what was asked for is done. Left out are keys to which a write came when
 //! nobody waited for it any more: where the key was empty, written and emptied again meanwhile, its condition holds as well.
+//! And keys whose writer found, when it had written, that another delivery of the same message had settled the object
+//! meanwhile: if that was a removal, it had looked before the bytes came, and no lease is left to remove them under.
 //! After the run, of all keys, without exception: the comparison finds what was lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::{KeyStory, Story};
 use super::{Breaches, Checker};
-use crate::journal::{About, Asks, Entry, Key, Stands, What};
+use crate::journal::{About, Asks, Call, Entry, Key, Place, Stands, What, Who};
 
 #[derive(Default)]
 pub(super) struct Conserved {
     told: BTreeSet<(Key, u32)>,
     aside: BTreeSet<Key>,
     late: BTreeSet<Key>,
+    writer: BTreeMap<Key, Who>,
 }
 
 fn differs(of: &KeyStory, propagate: bool) -> Option<String> {
@@ -38,6 +41,14 @@ impl Checker for Conserved {
                 self.told.insert((*key, *serial));
             }
             What::CameLate(call, key) if call.is_write() => {
+                self.late.insert(*key);
+            }
+            What::Visible(key, Some(_)) => {
+                self.writer.insert(*key, entry.who);
+            }
+            What::Called(Place::State, Call::Swap, key, _, Err("conflict"))
+                if self.writer.get(key) == Some(&entry.who) =>
+            {
                 self.late.insert(*key);
             }
             What::PutAside(..) => {

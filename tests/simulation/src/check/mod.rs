@@ -21,6 +21,8 @@ pub struct Rules {
     pub propagate: bool,
     /// Tags and checksums tell, so that nothing has to be copied twice.
     pub tells: bool,
+    /// The store is known to look at conditions, so that every write has one.
+    pub conditions: bool,
     /// Uploads are recorded, so that none is left.
     pub traces: bool,
 }

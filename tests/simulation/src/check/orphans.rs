@@ -24,6 +24,10 @@ pub(super) struct Orphans {
     unnamed: Vec<(Who, Key, u32)>,
     /// Those whose maker heard no answer.
     nameless: BTreeSet<u32>,
+    /// Who wrote a key's record last.
+    recorder: BTreeMap<Key, Who>,
+    /// Uploads that were begun when somebody else had written the record since.
+    overtaken: BTreeSet<u32>,
     /// The line before was about the beginning of an upload.
     begun_now: bool,
     untold: BTreeSet<Key>,
@@ -45,6 +49,10 @@ impl Checker for Orphans {
             What::UploadBegun(key, upload) => {
                 self.ours.insert(upload, key);
                 self.begun_now = true;
+                // Somebody else has looked for it before it was there, and taken the record over.
+                if self.recorder.get(&key) != Some(&entry.who) {
+                    self.overtaken.insert(upload);
+                }
                 self.unnamed.push((entry.who, key, upload));
                 if std::mem::take(&mut self.next_is_late) {
                     self.excused.insert(upload);
@@ -61,6 +69,7 @@ impl Checker for Orphans {
             }
             What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
             What::Recorded(key, ..) => {
+                self.recorder.insert(key, entry.who);
                 self.unnamed.retain(|(who, of, _)| *who != entry.who || *of != key);
             }
             What::Called(Place::State, Call::Swap, key, _, Err("conflict")) => {
@@ -87,6 +96,7 @@ impl Checker for Orphans {
                     && !self.untold.contains(key)
                     && !self.excused.contains(&upload)
                     && !(self.contested.contains(key) && self.is_nameless(upload))
+                    && !(self.overtaken.contains(&upload) && self.is_nameless(upload))
                 {
                     breaches.add("I11", format!("upload {upload} of {key} is left behind"));
                 }

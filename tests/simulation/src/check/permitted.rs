@@ -1,5 +1,8 @@
 //! I14: nothing is written or removed at the source; every write at the destination has a condition; nothing is removed
 //! there but what was removed at the source, and only where that was asked for. I6: every read of a range is pinned.
+//!
+//! A store that is not Amazon's is tried whether it looks at conditions, and may be taken for one that does not when somebody
+//! removes the object of the trial in the middle of it (decision 0014): each write is then preceded by a look instead.
 
 use super::story::{Story, is_ours};
 use super::{Breaches, Checker};
@@ -15,7 +18,9 @@ impl Checker for Permitted {
             {
                 breaches.add("I14", format!("{call:?} of {key} at the source"));
             }
-            What::Called(Place::Destination, call, key, Detail::Write { conditional: false }, _) => {
+            What::Called(Place::Destination, call, key, Detail::Write { conditional: false }, _)
+                if story.rules.conditions =>
+            {
                 breaches.add("I14", format!("{call:?} of {key} without a condition"));
             }
             What::Called(Place::Source, Call::Get, key, Detail::Read { pinned: false, ranged: true }, _) => {
