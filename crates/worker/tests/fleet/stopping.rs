@@ -98,7 +98,11 @@ async fn lbb_30_an_object_that_takes_hours_is_worked_on_by_one_worker_only() {
     let (one, two) = (one.expect("a run"), two.expect("a run"));
     assert_eq!((one.copied, two.copied + two.skipped), (1, 0));
     assert_eq!(part_bytes(&world), 11 * MIB as u64);
-    assert_eq!(world.faults.count("list_parts"), 0, "nobody has gone on with it, since nobody else has had it");
+    assert_eq!(
+        world.faults.count("list_parts"),
+        0,
+        "nobody has gone on with it, since nobody else has had it"
+    );
     world.assert_nothing_left();
 }
 
