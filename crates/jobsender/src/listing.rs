@@ -176,7 +176,17 @@ impl Pages {
     /// The same, taking turns with other pages of the same listing.
     pub(crate) fn beside(source: SideSource, stop: CancellationToken, turn: &Arc<Semaphore>) -> Self {
         let turn = Arc::clone(turn);
-        Self { source, token: None, number: 0, ended: false, stop, turn, last: None, again_at: None, rounds: 0 }
+        Self {
+            source,
+            token: None,
+            number: 0,
+            ended: false,
+            stop,
+            turn,
+            last: None,
+            again_at: None,
+            rounds: 0,
+        }
     }
 
     /// Whether the last page has come.
