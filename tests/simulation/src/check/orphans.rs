@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::story::Story;
 use super::{Breaches, Checker};
 use crate::fault::Fault;
-use crate::journal::{Call, Detail, Entry, Key, Place, What, Who};
+use crate::journal::{Call, Detail, Entry, Key, Place, Stands, What, Who};
 
 #[derive(Default)]
 pub(super) struct Orphans {
@@ -68,9 +68,12 @@ impl Checker for Orphans {
                 }
             }
             What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
-            What::Recorded(key, ..) => {
+            What::Recorded(key, _, stands, ..) => {
                 self.recorder.insert(key, entry.who);
-                self.unnamed.retain(|(who, of, _)| *who != entry.who || *of != key);
+                // Two tasks of one process may work on one key; only this state names an upload.
+                if stands == Stands::Copying {
+                    self.unnamed.retain(|(who, of, _)| *who != entry.who || *of != key);
+                }
             }
             What::Called(Place::State, Call::Swap, key, _, Err("conflict")) => {
                 self.contested.insert(key);
