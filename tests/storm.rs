@@ -150,22 +150,3 @@ async fn a_storm_on_the_wire_costs_a_tenth_more_requests_at_most_by_both_paths()
         assert!(seen.took < LASTS + calm.took * 3 + Duration::from_secs(30), "{:?}", seen.took);
     }
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_third_of_refusals_on_the_wire_costs_what_it_must() {
-    let count = Mutex::new(0_u64);
-    let turnstile = Turnstile::new(move || {
-        let mut count = count.lock().expect("nobody panics");
-        *count += 1;
-        // Three of ten, not evenly.
-        matches!(*count * 7919 % 10_007 % 10, 0..=2)
-    });
-    let calm = run(false, Turnstile::new(|| false)).await;
-    let seen = run(false, turnstile).await;
-    let more = seen.requests as f64 / calm.requests as f64;
-    println!(
-        "{} requests in {:?} instead of {} in {:?}: {more:.3}",
-        seen.requests, seen.took, calm.requests, calm.took
-    );
-    assert!(more < 1.6, "{more}");
-}

@@ -1,5 +1,4 @@
-//! What is done with replies that no honest server of today sends, but that some server has sent. Read twice: by the lean
-//! path and by the SDK.
+//! What is done with replies that no honest server sends today, but that some server has sent: by the lean path and by the SDK.
 
 use bytes::Bytes;
 use longbow_core::failure::{Feature, StoreErrorKind};
