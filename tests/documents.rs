@@ -36,6 +36,9 @@ fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
                     found.insert(word(name));
                 }
                 is_test = false;
+            } else if is_rust && line.starts_with("any_") && line.ends_with("\",") {
+                // Of a macro that makes a test of each line (tests/fuzz).
+                found.insert(word(line));
             } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
                 is_test = true;
             }
