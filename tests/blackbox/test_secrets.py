@@ -12,7 +12,7 @@ import pytest
 from faults import Delay
 from program import binary
 from stores import content
-from test_cluster import Cluster, arguments, wait_for
+from fleet import Cluster, arguments, wait_for
 from test_metrics import free_port, get
 from test_routes import cluster, parameters, store  # noqa: F401 (fixtures)
 
