@@ -10,11 +10,17 @@ import time
 import pytest
 
 from faults import Delay
+from fleet import Cluster, arguments, wait_for
 from program import binary
 from stores import content
-from fleet import Cluster, arguments, wait_for
 from test_metrics import free_port, get
-from test_routes import cluster, parameters, store  # noqa: F401 (fixtures)
+
+
+@pytest.fixture
+def store(seaweedfs):
+    """The buckets' store."""
+    return seaweedfs
+
 
 ELSEWHERE = "http://store.invalid:9000"
 ROLE = {"LONGBOW_SOURCE__ROLE_ARN": "arn:aws:iam::123456789012:role/reader"}
@@ -66,7 +72,7 @@ def test_what_is_allowed_is_asked(longbow):
     assert run.code in (1, 2) and "--allow-http" not in run.err, str(run)
 
 
-def test_no_secret_is_in_figures_nor_in_what_is_kept(longbow, cluster, parameters, store, source, destination, make_proxy):  # noqa: F811
+def test_no_secret_is_in_figures_nor_in_what_is_kept(longbow, cluster, parameters, store, source, destination, make_proxy):
     """Keys of a parameter and of the environment, with everything logged: standard output with its figures for CloudWatch, the server on
     loopback, the table, the queues, and every file."""
     proxy = make_proxy(store)
