@@ -25,8 +25,8 @@ pub(super) fn error_text(body: &[u8]) -> Option<ErrorText> {
     // What was said before a text breaks off still counts.
     let _ = walk(body, |path, text| match path {
         "/Error" => drop(found.get_or_insert_default()),
-        "/Error/Code" => found.get_or_insert_default().code = Some(text.to_owned()),
-        "/Error/Message" => found.get_or_insert_default().message = Some(text.to_owned()),
+        "/Error/Code" => found.get_or_insert_default().code = Some(printable(text)),
+        "/Error/Message" => found.get_or_insert_default().message = Some(printable(text)),
         _ => {}
     });
     found

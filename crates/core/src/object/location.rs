@@ -27,6 +27,17 @@ pub enum LocationError {
     },
 }
 
+/// Characters of what was written that an error repeats.
+const SHOWN: usize = 200;
+
+/// The beginning of a text that may be of any length; how it is shown is for the error to say.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
 /// Where objects are: `s3://BUCKET/PREFIX`, or a folder of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Location {
@@ -56,16 +67,16 @@ impl Location {
             };
             let (bucket, prefix) = cut.map_or((rest, ""), |at| (&rest[..at], &rest[at + 1..]));
             if bucket.is_empty() {
-                return Err(LocationError::NoBucket(text.to_owned()));
+                return Err(LocationError::NoBucket(short(text)));
             }
             if let Some(why) = bucket_fault(bucket) {
-                return Err(LocationError::Bucket { bucket: bucket.to_owned(), why });
+                return Err(LocationError::Bucket { bucket: short(bucket), why });
             }
             let prefix = if raw_prefix { Prefix::raw(prefix) } else { Prefix::folder(prefix) };
             return Ok(Self::S3 { bucket: bucket.to_owned(), prefix });
         }
         if text.contains("://") && !text.starts_with("file://") {
-            return Err(LocationError::Scheme(text.to_owned()));
+            return Err(LocationError::Scheme(short(text)));
         }
         Ok(Self::Folder(PathBuf::from(text.strip_prefix("file://").unwrap_or(text))))
     }
@@ -167,6 +178,10 @@ mod tests {
         assert!(matches!(Location::parse("s3://", false), Err(LocationError::NoBucket(_))));
         assert!(matches!(Location::parse("s3:///x", false), Err(LocationError::NoBucket(_))));
         assert!(matches!(Location::parse("gs://b/x", false), Err(LocationError::Scheme(_))));
+        for long in [format!("s3://{}", "a.0".repeat(2_000)), format!("gs://{}", "é".repeat(2_000))] {
+            let error = Location::parse(&long, false).expect_err("no location").to_string();
+            assert!(error.len() < 1_000 && error.contains('…'), "{error}");
+        }
         assert!(matches!(Location::parse("s3://a b/x", false), Err(LocationError::Bucket { .. })));
     }
 

@@ -132,13 +132,13 @@ impl RouteTable {
     pub fn new(routes: Vec<NamedRoute>) -> Result<Self, Vec<RouteFault>> {
         let mut faults = Vec::new();
         for (i, a) in routes.iter().enumerate() {
-            for b in &routes[..i] {
-                if a.name == b.name {
-                    faults.push(RouteFault::NameTwice(a.name.clone()));
-                }
-                if a.route == b.route && a.stores == b.stores {
-                    faults.push(RouteFault::Same { first: b.name.clone(), second: a.name.clone() });
-                }
+            // One fault of a kind a route: many that are alike would have many times as many.
+            let before = &routes[..i];
+            if before.iter().any(|b| a.name == b.name) {
+                faults.push(RouteFault::NameTwice(a.name.clone()));
+            }
+            if let Some(b) = before.iter().find(|b| a.route == b.route && a.stores == b.stores) {
+                faults.push(RouteFault::Same { first: b.name.clone(), second: a.name.clone() });
             }
             if a.route.source.is_folder() || a.route.destination.is_folder() {
                 faults.push(RouteFault::Folder(a.name.clone()));

@@ -1,6 +1,6 @@
 //! What is wrong with the settings: each fault with its key, its value, where it was written and the remedy.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::layers::is_secret;
 use super::origin::Origin;
@@ -27,7 +27,10 @@ impl fmt::Debug for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.key)?;
+        // A name that nobody knows may hold anything.
+        for c in self.key.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
         if is_secret(&self.key) {
             write!(f, " = (hidden)")?;
         } else if !self.value.is_empty() {
@@ -71,3 +74,23 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_knows_is_shown_harmlessly() {
+        let mut faults = Faults::default();
+        let fault = Fault {
+            key: "source.\u{7f}\u{1b}[2Jkey".to_owned(),
+            value: "a\u{1b}".to_owned(),
+            origin: Origin::Argument("--source"),
+            remedy: "there is no such setting".to_owned(),
+        };
+        faults.0.push(fault);
+        let told = faults.to_string();
+        assert!(told.chars().all(|c| !c.is_control()), "{told:?}");
+        assert!(told.starts_with("source.\\u{7f}\\u{1b}[2Jkey"), "{told}");
+    }
+}

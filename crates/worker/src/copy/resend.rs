@@ -26,6 +26,8 @@ struct Passing {
     keep: bool,
     begun: bool,
     broken: bool,
+    /// It was read to its end, or to where it broke: it must not be asked again.
+    ended: bool,
 }
 
 /// What the writer reads from.
@@ -33,7 +35,14 @@ struct Passage(Arc<Mutex<Passing>>);
 
 impl Resend {
     pub(super) fn new(length: u64, stream: BodyStream, keep: bool) -> Self {
-        let passing = Passing { stream: Some(stream), frames: Vec::new(), keep, begun: false, broken: false };
+        let passing = Passing {
+            stream: Some(stream),
+            frames: Vec::new(),
+            keep,
+            begun: false,
+            broken: false,
+            ended: false,
+        };
         Self { length, keep, passing: Arc::new(Mutex::new(passing)) }
     }
 
@@ -89,8 +98,8 @@ impl Stream for Passage {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut passing = lock(&self.0);
         let Some(stream) = &mut passing.stream else {
-            // Taken back for another sending.
-            return Poll::Ready(Some(Err(Resend::passed())));
+            // At its end, or taken back for another sending.
+            return Poll::Ready(if passing.ended { None } else { Some(Err(Resend::passed())) });
         };
         let polled = stream.as_mut().poll_next(context);
         match &polled {
@@ -98,7 +107,11 @@ impl Stream for Passage {
                 let frame = frame.clone();
                 passing.frames.push(frame);
             }
-            Poll::Ready(Some(Err(_))) => passing.broken = true,
+            Poll::Ready(Some(Err(_))) => {
+                passing.broken = true;
+                (passing.stream, passing.ended) = (None, true);
+            }
+            Poll::Ready(None) => (passing.stream, passing.ended) = (None, true),
             _ => {}
         }
         polled
@@ -127,6 +140,19 @@ mod tests {
             PutBody::Kept(frames) => Some(frames.iter().map(|f| String::from_utf8_lossy(f)).collect()),
             PutBody::Streamed { .. } => panic!("it has passed once"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_read_to_its_end_is_not_asked_again() {
+        // A stream that panics when it is.
+        let frames = futures_util::stream::unfold(Some("abcdef"), |left: Option<&'static str>| async move {
+            left.map(|text| (Ok(Bytes::from(text)), None))
+        });
+        let body = Resend::new(6, Box::pin(frames), true);
+        let Some(PutBody::Streamed { length: 6, mut stream }) = body.next().await else { panic!() };
+        while stream.next().await.is_some() {}
+        assert!(stream.next().await.is_none());
+        assert_eq!(kept(&body).await.as_deref(), Some("abcdef"));
     }
 
     #[tokio::test]
