@@ -14,7 +14,8 @@ import rights
 
 
 # What the deployment's settings do away with: it names both queues by URL, tests also by name and by redrive policy.
-OTHERWISE = {("worker", "sqs:GetQueueUrl"), ("jobsender", "sqs:GetQueueUrl")}
+# `jobs show` also looks at the two objects, where the person may: whoever looks after a fleet need not be able to read its data.
+OTHERWISE = {("worker", "sqs:GetQueueUrl"), ("jobsender", "sqs:GetQueueUrl"), ("jobs", "s3:GetObject")}
 
 
 @pytest.fixture
