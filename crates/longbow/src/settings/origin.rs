@@ -24,7 +24,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Environment(name) => write!(f, "environment {name}"),
+            // Others may have put anything into the environment.
+            Self::Environment(name) => write!(f, "environment {}", name.escape_debug()),
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Parameter(name) => write!(f, "parameter {name}"),
             Self::Argument(name) => write!(f, "argument {name}"),
