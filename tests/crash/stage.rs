@@ -23,6 +23,9 @@ use super::side::Side;
 /// No program of these runs longer, on paused time.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// A key and the bytes that it held.
+type Known = (String, Vec<u8>);
+
 /// An object of the destination that no job names.
 pub(super) const BYSTANDER: (&str, &[u8]) = ("bystander", b"nobody asked for me");
 
@@ -38,7 +41,7 @@ pub(super) struct Stage {
     /// What happens to every run of the program.
     pub(super) rules: Vec<Rule>,
     /// What a reader of the destination may find beside what the source has now: by key, whole objects.
-    pub(super) known: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    pub(super) known: Arc<Mutex<Vec<Known>>>,
     /// The keys of the destination when the stage was set.
     pub(super) there: Vec<String>,
     first_message: String,

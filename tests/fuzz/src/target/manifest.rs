@@ -78,7 +78,7 @@ fn options(input: &[u8]) -> ManifestOptions {
     ManifestOptions {
         layout: layouts[n % layouts.len()].clone(),
         encoding: [KeyEncoding::Auto, KeyEncoding::Plain, KeyEncoding::Percent][n / 7 % 3],
-        folders: if n / 3 % 2 == 0 { Folders::LeaveOut } else { Folders::Keep },
+        folders: if (n / 3).is_multiple_of(2) { Folders::LeaveOut } else { Folders::Keep },
         ..ManifestOptions::of(source)
     }
 }
