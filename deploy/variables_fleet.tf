@@ -136,9 +136,9 @@ variable "visibility_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "Receptions of a job before the queue itself gives it up. longbow counts its own attempts and puts aside what cannot be done; see docs/decisions/0019-the-deployment.md."
+  description = "Receptions of a job before the queue itself moves it to the dead letters: the net below longbow's own five attempts. More let jobs outlast a longer refusal; see docs/decisions/0019-the-deployment.md."
   type        = number
-  default     = 1000
+  default     = 24
 
   validation {
     condition     = var.max_receive_count >= 24 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count

@@ -52,7 +52,7 @@ run "queue" {
   variables {
     name                         = "longbow-jobs"
     dead_letters_name            = "longbow-dead"
-    max_receive_count            = 1000
+    max_receive_count            = 24
     visibility_seconds           = 180
     sender_role_arns             = ["arn:aws:iam::123456789012:role/jobsender"]
     dead_letter_sender_role_arns = ["arn:aws:iam::123456789012:role/worker"]
@@ -71,8 +71,8 @@ run "queue" {
     error_message = "the queue hides messages for as long as workers do"
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue.jobs.redrive_policy).maxReceiveCount == 1000
-    error_message = "workers decide what is given up, not the queue"
+    condition     = jsondecode(aws_sqs_queue.jobs.redrive_policy).maxReceiveCount == 24
+    error_message = "the queue gives up what kills its worker again and again"
   }
   assert {
     condition     = jsondecode(aws_sqs_queue.jobs.redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead_letters.arn
@@ -106,7 +106,7 @@ run "queue_with_a_key" {
   variables {
     name                         = "longbow-jobs"
     dead_letters_name            = "longbow-dead"
-    max_receive_count            = 24
+    max_receive_count            = 1000
     visibility_seconds           = 180
     kms_key_arn                  = "arn:aws:kms:us-east-1:123456789012:key/1"
     sender_role_arns             = ["arn:aws:iam::123456789012:role/jobsender"]

@@ -27,6 +27,8 @@ def test_everything_is_made(deployment):
     assert len(deployment.resources()) > 70
     # Notifications that a bucket has are never replaced, unless that was asked for.
     assert not deployment.resources("aws_s3_bucket_notification")
+    policies = {name: queue["redrive_policy"] for name, queue in deployment.resources("aws_sqs_queue").items()}
+    assert json.loads(policies["module.queue.aws_sqs_queue.jobs"])["maxReceiveCount"] == 24
 
 
 def test_a_second_plan_changes_nothing_but_what_the_emulator_omits(deployment):

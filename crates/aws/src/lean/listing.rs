@@ -112,7 +112,14 @@ fn walk(body: &[u8], mut at: impl FnMut(&str, &str)) -> Result<(), String> {
                 depth -= 1;
                 whole = depth == 0;
             }
-            Event::Text(piece) => text.push_str(&piece.decode().map_err(|error| error.to_string())?),
+            Event::Text(piece) => {
+                let piece = piece.decode().map_err(|error| error.to_string())?;
+                // XML allows it nowhere but at the end of a CDATA section: what looks like one here was cut.
+                if piece.contains(']') && piece.contains("]]>") {
+                    return Err("a text holds \"]]>\"".into());
+                }
+                text.push_str(&piece);
+            }
             Event::CData(piece) => text.push_str(&piece.decode().map_err(|error| error.to_string())?),
             Event::GeneralRef(name) => match name.resolve_char_ref().map_err(|error| error.to_string())? {
                 Some(character) => text.push(character),

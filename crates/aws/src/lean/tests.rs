@@ -330,6 +330,8 @@ async fn replies_that_are_no_xml_are_told_and_bounded() {
         &page("<Key>a<b/>c</Key>"),
         &page("<Key><b>x</b>c</Key>"),
         &page("<Key>c</Key>a"),
+        &page("<Key>a]]>c</Key>"),
+        &page("<Key>c</Key><ETag>]]></ETag>"),
         &(page("<Key>c</Key>") + "a"),
         &page("<Key>c</Key>").replace("Contents>", "Contents/Key>"),
         // What is wrong repeats the name of the element.

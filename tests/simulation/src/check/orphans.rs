@@ -68,6 +68,10 @@ impl Checker for Orphans {
                 }
             }
             What::CameLate(Call::CreateUpload, _) => self.next_is_late = true,
+            // Its writer was told that it failed, and went on without.
+            What::CameLate(Call::Swap | Call::AddPart, key) => {
+                self.untold.insert(key);
+            }
             What::Recorded(key, _, stands, ..) => {
                 self.recorder.insert(key, entry.who);
                 // Two tasks of one process may work on one key; only this state names an upload.
