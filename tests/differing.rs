@@ -135,8 +135,8 @@ async fn a_store_that_ignores_conditions_is_found_out_and_looked_at_before_each_
     let summary = world.run().await;
     assert_eq!((summary.copied, summary.failed), (5, 0));
     (0..5).for_each(|n| world.assert_equal(&format!("k{n}")));
-    // The first is written, looked at and written again; what follows is looked at first.
-    let first = ["put", "head", "put"];
+    // The first is written, looked at and written twice again; what follows is looked at first.
+    let first = ["put", "head", "put", "put"];
     let rest = ["head!", "put"].repeat(4);
     assert_eq!(calls(&world), [&first[..], &rest[..]].concat());
     assert_eq!(said(&world, "ignores the conditions"), 1);
@@ -196,6 +196,36 @@ async fn a_change_between_the_two_writes_stays() {
     }
 }
 
+/// The second write is rightly taken then: only a third one that is taken, too, says that nobody looks.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_removed_in_the_middle_of_the_trial_makes_nobody_ignore_conditions() {
+    for ignores in [false, true] {
+        let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = ignores)).await;
+        let faults = Faults::new();
+        let theirs = world.destination.clone();
+        let remove = move || assert!(theirs.remove("k0"));
+        faults.add(Rule::new("head", Fault::After(Arc::new(remove))).nth(1));
+        let summary = run_under(&world, &faults).await;
+        assert_eq!((summary.copied, summary.failed), (5, 0));
+        (0..5).for_each(|n| world.assert_equal(&format!("k{n}")));
+        assert_eq!(said(&world, "ignores the conditions"), usize::from(ignores));
+        // Five objects, and the trial's two.
+        assert_eq!(faults.count("put"), 7);
+    }
+}
+
+/// A third write whose answer is lost says nothing, and the next object serves.
+#[tokio::test(start_paused = true)]
+async fn a_third_write_that_fails_otherwise_leaves_the_trial_to_the_next() {
+    let world = not_amazons(|store| store.configure(|s| s.ignores_conditions = true)).await;
+    let faults = Faults::new();
+    faults.add(Rule::new("put", Fault::Error(StoreErrorKind::Transient)).nth(3));
+    let summary = run_under(&world, &faults).await;
+    assert_eq!((summary.copied, summary.failed), (5, 0));
+    assert_eq!(said(&world, "ignores the conditions"), 1);
+    assert!(world.observer.failed_attempts().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_trial_that_fails_is_no_failure() {
     for kind in [StoreErrorKind::Transient, StoreErrorKind::Throttled, StoreErrorKind::Denied] {
@@ -205,8 +235,8 @@ async fn a_trial_that_fails_is_no_failure() {
             faults.add(Rule::new(call, Fault::Error(kind)).nth(nth));
             let summary = run_under(&world, &faults).await;
             assert_eq!((summary.copied, summary.failed), (5, 0), "{kind:?}");
-            if (kind, call) == (StoreErrorKind::Throttled, "head") {
-                // A look that was one too many is taken again, and the trial is made.
+            if kind == StoreErrorKind::Throttled {
+                // A request that was one too many is made again, and so is the trial.
                 assert_eq!(said(&world, "ignores the conditions"), 1);
                 continue;
             }

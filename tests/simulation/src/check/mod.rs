@@ -21,7 +21,7 @@ pub struct Rules {
     pub propagate: bool,
     /// Tags and checksums tell, so that nothing has to be copied twice.
     pub tells: bool,
-    /// The store is known to look at conditions, so that every write has one.
+    /// The store is known to look at conditions, so that every write has one. Another is tried, and may be misjudged (decision 0021).
     pub conditions: bool,
     /// Uploads are recorded, so that none is left.
     pub traces: bool,
@@ -93,7 +93,7 @@ pub fn check(journal: &[Entry], rules: Rules) -> Vec<Breach> {
         &mut monotone,
         &mut whole::Whole,
         &mut leases,
-        &mut permitted::Permitted,
+        &mut permitted::Permitted::default(),
         &mut orphans,
         &mut records,
     ];

@@ -1,14 +1,17 @@
 //! I14: nothing is written or removed at the source; every write at the destination has a condition; nothing is removed
 //! there but what was removed at the source, and only where that was asked for. I6: every read of a range is pinned.
-//!
-//! A store that is not Amazon's is tried whether it looks at conditions, and may be taken for one that does not when somebody
-//! removes the object of the trial in the middle of it (decision 0014): each write is then preceded by a look instead.
+
+use std::collections::BTreeMap;
 
 use super::story::{Story, is_ours};
 use super::{Breaches, Checker};
-use crate::journal::{Call, Detail, Entry, Place, What};
+use crate::journal::{Call, Detail, Entry, Key, Place, What};
 
-pub(super) struct Permitted;
+#[derive(Default)]
+pub(super) struct Permitted {
+    /// How often each key became empty.
+    emptied: BTreeMap<Key, u32>,
+}
 
 impl Checker for Permitted {
     fn read(&mut self, story: &Story, entry: &Entry, breaches: &mut Breaches) {
@@ -19,14 +22,19 @@ impl Checker for Permitted {
                 breaches.add("I14", format!("{call:?} of {key} at the source"));
             }
             What::Called(Place::Destination, call, key, Detail::Write { conditional: false }, _)
-                if story.rules.conditions =>
+                // The trial of a store that is not known goes wrong when its object is removed twice in the middle of it.
+                if story.rules.conditions || self.emptied.values().all(|times| *times < 2) =>
             {
                 breaches.add("I14", format!("{call:?} of {key} without a condition"));
             }
             What::Called(Place::Source, Call::Get, key, Detail::Read { pinned: false, ranged: true }, _) => {
                 breaches.add("I6", format!("a range of {key} is read, whatever version it is of"));
             }
-            What::Visible(key, None) if is_ours(entry) => {
+            What::Visible(key, None) => {
+                *self.emptied.entry(key).or_default() += 1;
+                if !is_ours(entry) {
+                    return;
+                }
                 let Some(of) = story.key(key) else { return };
                 if !story.rules.propagate {
                     breaches.add("I14", format!("{key} is removed, and nobody asked for it"));
