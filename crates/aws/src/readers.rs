@@ -45,6 +45,7 @@ pub fn listing_by_the_sdk(body: &[u8], prefix: &Prefix) -> Result<ListPage, Stor
     let reader = layer.load::<SharedResponseDeserializer>().ok_or_else(unreadable)?;
     let status = StatusCode::try_from(200).map_err(|_| unreadable())?;
     let reply = HttpResponse::new(status, SdkBody::from(body.to_vec()));
+    crate::replies::sound(body).map_err(|_| unreadable())?;
     let read =
         reader.deserialize_nonstreaming_with_config(&reply, &ConfigBag::base()).map_err(|_| unreadable())?;
     let answer: ListObjectsV2Output = read.downcast().map_err(|_| unreadable())?;

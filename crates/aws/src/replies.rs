@@ -5,7 +5,8 @@
 //! `x-amz-missing-meta`, and so gets into the report.
 //!
 //! Too lenient: its XML reader takes the end of the text for the end of every open element, so that half a listing
-//! is a whole one. Replies have to end with the element that they began with.
+//! is a whole one. Replies have to end with the element that they began with. It also takes a place that is no XML, say a bare
+//! control character or `]]>` in a key that a store did not encode, for the end of a list. Replies have to be XML to their end.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -15,6 +16,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_xml::decode::Document;
 
 const COUNT: &str = "x-amz-missing-meta";
 
@@ -47,12 +49,24 @@ impl Intercept for SoundReplies {
         let response = context.response();
         // The bodies of objects are streams by now and have no bytes to look at.
         match response.body().bytes() {
-            Some(body) if response.status().is_success() && !is_whole(body) => {
-                Err("the reply is cut short".into())
-            }
+            Some(body) if response.status().is_success() => sound(body),
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses a text of which the SDK's reader would give a part and say nothing.
+pub(crate) fn sound(text: &[u8]) -> Result<(), BoxError> {
+    if !is_whole(text) {
+        return Err("the reply is cut short".into());
+    }
+    if text.trim_ascii_start().starts_with(b"<") {
+        // The very reader that stops in silence says here why.
+        for token in Document::try_from(text)? {
+            token?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether an XML text ends with the element that it began with. What is no XML has nothing to end.
@@ -113,6 +127,28 @@ mod tests {
         {
             assert!(!is_whole(cut.as_bytes()), "{cut}");
         }
+    }
+
+    #[test]
+    fn a_text_is_sound_when_it_is_xml_to_its_end() {
+        for good in [
+            "",
+            "no XML",
+            "<a/>",
+            "<?xml version=\"1.0\"?><a x='1'><b>t&#10;\t]]</b><!-- c --><![CDATA[<]]></a>",
+        ] {
+            assert!(sound(good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in [
+            "<a><b>\u{16}</b></a>",
+            "<a><b>]]></b></a>",
+            "<a><b x=y>t</b></a>",
+            "<a><b><</b></a>",
+            "<a><b></a>x<</a>",
+        ] {
+            assert!(sound(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(sound(b"<a>\xff</a>").is_err());
     }
 
     #[test]

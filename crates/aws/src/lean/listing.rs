@@ -48,7 +48,7 @@ pub(crate) fn read(about: &About<'_>, body: &[u8]) -> Result<Page, StoreError> {
             "/Contents" => page.entries.push(std::mem::take(&mut entry)),
             "/IsTruncated" => page.truncated = text.trim().parse().ok(),
             "/NextContinuationToken" => page.next = Some(text.to_owned()),
-            "/EncodingType" => page.encoded = text.trim() == "url",
+            "/EncodingType" => page.encoded = text == "url",
             "" => is_listing = true,
             _ => {}
         }
