@@ -4,12 +4,13 @@
 //! which no key of Longbow has; both are faults.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// One key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IniEntry {
-    /// The section, as written.
-    pub section: String,
+    /// The section, as written; shared by all its keys, however long it is.
+    pub section: Arc<str>,
     /// The key in small letters: the file does not tell letters apart.
     pub key: String,
     /// The value without white space around it.
@@ -31,7 +32,7 @@ pub struct IniFault {
 /// Reads the file; reports every fault. A byte order mark is skipped; lines that begin with `#` or `;` are comments.
 pub fn read_ini(text: &str) -> Result<Vec<IniEntry>, Vec<IniFault>> {
     let (mut entries, mut faults) = (Vec::<IniEntry>::new(), Vec::new());
-    let (mut section, mut given) = (None::<String>, HashSet::new());
+    let (mut section, mut given) = (None::<Arc<str>>, HashSet::new());
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, raw) in text.lines().enumerate() {
         let line = index + 1;
@@ -46,7 +47,7 @@ pub fn read_ini(text: &str) -> Result<Vec<IniEntry>, Vec<IniFault>> {
         }
         if let Some(rest) = plain.strip_prefix('[') {
             match rest.strip_suffix(']').filter(|name| !name.is_empty()) {
-                Some(name) => section = Some(name.to_owned()),
+                Some(name) => section = Some(name.into()),
                 None => fault("is no [section]"),
             }
             continue;

@@ -114,7 +114,7 @@ const SHIPPED_BUCKET: &str = "hawkey999";
 pub fn translate(entries: &[IniEntry]) -> Translation {
     let mut all = Translation::default();
     for entry in entries {
-        let is_it = |k: &&KnownKey| k.section == entry.section && k.key.eq_ignore_ascii_case(&entry.key);
+        let is_it = |k: &&KnownKey| k.section == &*entry.section && k.key.eq_ignore_ascii_case(&entry.key);
         let Some(known) = known_keys().iter().find(is_it) else {
             let (section, key) = (excerpt(&entry.section, 60), excerpt(&entry.key, 60));
             all.faults.push(format!("[{section}] {key}, line {}: Longbow 0.98 has no such key", entry.line));

@@ -63,6 +63,8 @@ fn large() -> Vec<Vec<u8>> {
     let pair = r#"{"src_bucket":"src","src_prefix":"p","des_bucket":"dst","des_prefix":"q"}"#;
     vec![
         format!("[Basic]\n{keys}").into_bytes(),
+        // The name of a section is not kept once for each key.
+        format!("[{}]\n{keys}", "x".repeat(10_000)).into_bytes(),
         "[Basic]\na=1\n".repeat(4_000).into_bytes(),
         format!("[{}]", vec![pair; 800].join(",")).into_bytes(),
         "[".repeat(100_000).into_bytes(),

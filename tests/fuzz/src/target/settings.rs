@@ -136,7 +136,10 @@ fn canaries_are_secrets(text: &str) -> bool {
         None => true,
         Some(at) => {
             let before = line[..at].trim_end_matches(['"', '\'', ' ', '=', ':', '[']);
-            names.iter().any(|name| before.ends_with(name)) && line.matches("CANARY").count() == 1
+            // Without a sign between them, or with one behind it, it belongs to a name, and names are shown.
+            let after = line[at + "CANARY".len()..].trim_start_matches(['"', '\'', ' ']);
+            let is_value = line[before.len()..at].contains(['=', ':']) && !after.starts_with(['=', ':']);
+            is_value && names.iter().any(|name| before.ends_with(name)) && line.matches("CANARY").count() == 1
         }
     })
 }
