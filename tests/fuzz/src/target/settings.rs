@@ -128,7 +128,7 @@ pub(super) fn told(answer: &Answer, length: usize) {
     }
 }
 
-/// Whether a canary stands only where a secret stands: behind a name of one, mistyped by a letter at most, on the
+/// Whether a canary stands only where a secret stands: behind a name of one, mistyped by a letter at most, and a sign, on the
 /// same line.
 fn canaries_are_secrets(text: &str) -> bool {
     let names = ["secret_access_key", "secret_acces_key", "session_token", "SECRET_ACCESS_KEY"];
@@ -136,10 +136,14 @@ fn canaries_are_secrets(text: &str) -> bool {
         None => true,
         Some(at) => {
             let before = line[..at].trim_end_matches(['"', '\'', ' ', '=', ':', '[']);
-            // Without a sign between them, or with one behind it, it belongs to a name, and names are shown.
-            let after = line[at + "CANARY".len()..].trim_start_matches(['"', '\'', ' ']);
-            let is_value = line[before.len()..at].contains(['=', ':']) && !after.starts_with(['=', ':']);
-            is_value && names.iter().any(|name| before.ends_with(name)) && line.matches("CANARY").count() == 1
+            let between = &line[before.len()..at];
+            // In one string with the name, it belongs to it; and names are shown.
+            let in_name =
+                ['"', '\''].iter().any(|q| before.matches(*q).count() % 2 == 1 && !between.contains(*q));
+            !in_name
+                && between.contains(['=', ':'])
+                && names.iter().any(|name| before.ends_with(name))
+                && line.matches("CANARY").count() == 1
         }
     })
 }
