@@ -1,14 +1,12 @@
 """What the program counts: CloudWatch's lines add up to the summary, and the server on loopback tells the same."""
 
 import json
-import socket
-import urllib.error
-import urllib.request
 
 import pytest
 
 from faults import Delay
 from fleet import arguments, wait_for
+from listener import free_port, get
 from stores import content
 
 
@@ -43,24 +41,6 @@ def figures(run):
             key = (*(line[name] for name in dimensions[1:]), metric["Name"])
             sums[key] = sums.get(key, 0) + value
     return sums, lags
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def get(port, path):
-    """Status and text; (0, "") while nobody listens."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
 
 
 def test_the_sums_of_all_lines_are_the_summary(longbow, cluster, source, destination):

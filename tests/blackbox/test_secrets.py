@@ -10,10 +10,10 @@ import time
 import pytest
 
 from faults import Delay
-from fleet import Cluster, arguments, wait_for
+from fleet import arguments, wait_for
+from listener import free_port, get
 from program import binary
 from stores import content
-from test_metrics import free_port, get
 
 
 @pytest.fixture

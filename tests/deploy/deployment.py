@@ -92,3 +92,10 @@ class Deployment:
             names = {name for name in set(before) | set(after) if before.get(name) != after.get(name)}
             found[change["address"]] = sorted(names | {name for name, is_so in unknown.items() if is_so is True})
         return found
+
+
+def statements(deployment, name):
+    """The statements of a policy, lists made of what may be one or many."""
+    [policy] = [v["policy"] for a, v in deployment.resources().items() if a == f"module.iam.{name}"]
+    listed = lambda x: x if isinstance(x, list) else [x]  # noqa: E731
+    return [{**s, "Action": listed(s["Action"]), "Resource": listed(s["Resource"])} for s in json.loads(policy)["Statement"]]

@@ -11,10 +11,9 @@ from botocore.config import Config
 
 import rights
 from chaos import Proxy
-from deployment import ROUTES
+from deployment import ROUTES, statements
 from program import Longbow
 from stores import MIB, content
-from test_permissions import statements
 
 HERE = Path(__file__).resolve().parent
 KEYS = {"worker": "KEYOFTHEWORKER", "jobsender": "KEYOFTHEJOBSENDER"}

@@ -9,19 +9,7 @@ import pytest
 
 from program import binary
 from terraform import ROOT, program
-
-DEPLOY = ROOT / "deploy"
-MODULES = sorted(path for path in (DEPLOY / "modules").iterdir() if path.is_dir())
-BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.M | re.S)
-
-
-def blocks(folder, kind):
-    """Name → text of the variables or outputs of a module."""
-    found = {}
-    for path in sorted(folder.glob("*.tf")):
-        found |= {name: body for what, name, body in BLOCK.findall(path.read_text()) if what == kind}
-    return found
-
+from written import BLOCK, DEPLOY, MODULES, blocks
 
 def test_the_format_is_terraforms():
     run = subprocess.run([program(), "fmt", "-check", "-recursive", "-diff"], cwd=DEPLOY, capture_output=True, text=True)

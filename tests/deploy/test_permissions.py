@@ -6,7 +6,7 @@ import re
 import pytest
 
 import rights
-from deployment import KEY, OTHER_ROLE
+from deployment import KEY, OTHER_ROLE, statements
 from terraform import ROOT
 
 QUEUES = {"longbow-jobs": "queue of jobs", "longbow-dead-letters": "dead letters"}
@@ -24,13 +24,6 @@ OTHERWISE = {"kms:GenerateDataKey"}
 def documented():
     """Section → actions."""
     return {section: set(actions) for section, actions in rights.documented().items()}
-
-
-def statements(deployment, name):
-    """The statements of a policy, lists made of what may be one or many."""
-    [policy] = [v["policy"] for a, v in deployment.resources().items() if a == f"module.iam.{name}"]
-    listed = lambda x: x if isinstance(x, list) else [x]  # noqa: E731
-    return [{**s, "Action": listed(s["Action"]), "Resource": listed(s["Resource"])} for s in json.loads(policy)["Statement"]]
 
 
 @pytest.mark.parametrize("section", SECTIONS)

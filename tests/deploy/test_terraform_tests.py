@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from test_module import DEPLOY, MODULES, blocks
+from written import DEPLOY, MODULES, blocks
 
 FILES = sorted((DEPLOY / "tests").glob("*.tftest.hcl"))
 RUN = re.compile(r'^run "([\w-]+)" \{\n(.*?)^\}', re.M | re.S)
