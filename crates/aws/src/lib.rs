@@ -44,4 +44,4 @@ pub use rights::{NotShown, Tried, try_parameters};
 pub use s3::S3Store;
 pub use session::{SideOptions, connect};
 pub use sqs::{DeadLetter, MAX_VISIBILITY, SqsOptions, SqsQueue};
-pub use ssm::{Parameter, Parameters};
+pub use ssm::Parameters;

@@ -5,31 +5,18 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
 use longbow_core::failure::{BackendError, BackendErrorKind};
 use longbow_core::object::Timestamp;
+use longbow_core::port::{Parameter, ParameterStore};
 use longbow_core::secret::Secret;
 
 use crate::cluster::{About, ClusterSession, translate};
 
 /// Most names of one request (API reference, GetParameters).
 const MOST_NAMES: usize = 10;
-
-/// A parameter as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// Its name, as it was asked for.
-    pub name: String,
-    /// Its value. Plain ones are hidden too: people put keys into them.
-    pub value: Secret,
-    /// Whether it is a SecureString.
-    pub secure: bool,
-    /// Grows with every change: tells whether a new reading says anything new.
-    pub version: i64,
-    /// When it was changed last.
-    pub modified: Option<Timestamp>,
-}
 
 /// The parameters of one account and region. Clones share the connections.
 #[derive(Clone)]
@@ -49,14 +36,22 @@ impl Parameters {
         Ok(Self { client: session.ssm()? })
     }
 
-    /// Reads one parameter. `name` may be an ARN, and may end in a version (`name:3`) or a label.
-    pub async fn get(&self, name: &str) -> Result<Parameter, BackendError> {
-        let mut found = self.get_many(&[name]).await?;
-        found.pop().ok_or_else(|| missing(&[name]))
+    /// Stores a parameter: for tests.
+    #[doc(hidden)]
+    pub async fn put(&self, name: &str, value: &Secret, secure: bool) -> Result<(), BackendError> {
+        let kind = if secure { ParameterType::SecureString } else { ParameterType::String };
+        let request =
+            self.client.put_parameter().name(name).value(value.expose()).r#type(kind).overwrite(true);
+        let thing = format!("the parameter {name}");
+        let about = about("PutParameter", &thing, "ssm:PutParameter");
+        request.send().await.map(drop).map_err(|error| translate(&about, &error).into())
     }
+}
 
-    /// Reads parameters, in the order asked. All must be there; those that are not are named at once.
-    pub async fn get_many(&self, names: &[&str]) -> Result<Vec<Parameter>, BackendError> {
+#[async_trait]
+impl ParameterStore for Parameters {
+    /// A name may be an ARN, and may end in a version (`name:3`) or a label.
+    async fn get_many(&self, names: &[&str]) -> Result<Vec<Parameter>, BackendError> {
         let mut found = Vec::with_capacity(names.len());
         let mut absent = Vec::new();
         for names in names.chunks(MOST_NAMES) {
@@ -74,24 +69,15 @@ impl Parameters {
             })?;
             let answered = answer.parameters.unwrap_or_default();
             for name in names {
-                match answered.iter().find(|parameter| is_called(parameter, name)) {
+                let called = answered.iter().filter(|parameter| is_called(parameter, name));
+                // One that was asked for with a version has the plain name, too.
+                match called.min_by_key(|parameter| parameter.selector.is_some()) {
                     Some(parameter) => found.push(read(name, parameter)?),
                     None => absent.push(*name),
                 }
             }
         }
         if absent.is_empty() { Ok(found) } else { Err(missing(&absent)) }
-    }
-
-    /// Stores a parameter: for tests.
-    #[doc(hidden)]
-    pub async fn put(&self, name: &str, value: &Secret, secure: bool) -> Result<(), BackendError> {
-        let kind = if secure { ParameterType::SecureString } else { ParameterType::String };
-        let request =
-            self.client.put_parameter().name(name).value(value.expose()).r#type(kind).overwrite(true);
-        let thing = format!("the parameter {name}");
-        let about = about("PutParameter", &thing, "ssm:PutParameter");
-        request.send().await.map(drop).map_err(|error| translate(&about, &error).into())
     }
 }
 
@@ -173,6 +159,21 @@ mod tests {
         let body = String::from_utf8_lossy(&asked[0].body).into_owned();
         assert!(body.contains(r#""WithDecryption":true"#), "{body}");
         assert_eq!(body.matches("routes:1").count(), 1, "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_version_is_not_taken_for_the_latest() {
+        let canned = Canned::always(
+            200,
+            JSON,
+            r#"{"Parameters": [
+                {"Name": "a", "Type": "String", "Value": "old", "Version": 1, "Selector": ":1"},
+                {"Name": "a", "Type": "String", "Value": "new", "Version": 2}
+            ]}"#,
+        );
+        let found = over(&canned).await.get_many(&["a", "a:1"]).await.unwrap();
+        let values: Vec<&str> = found.iter().map(|parameter| parameter.value.expose()).collect();
+        assert_eq!(values, ["new", "old"]);
     }
 
     #[tokio::test]

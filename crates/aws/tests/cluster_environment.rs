@@ -11,7 +11,7 @@ use longbow_aws::{
     ClusterOptions, ClusterSession, NoticeOptions, Parameters, RoleOptions, SideOptions, SqsOptions,
     SqsQueue, connect,
 };
-use longbow_core::port::JobQueue as _;
+use longbow_core::port::{JobQueue as _, ParameterStore as _};
 
 const CASE: &str = "LONGBOW_TEST_CASE";
 

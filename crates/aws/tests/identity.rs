@@ -2,6 +2,8 @@
 
 mod servers;
 
+use std::sync::Arc;
+
 use longbow_aws::{Parameters, RoleOptions, SideOptions, StoredKeys, connect};
 use longbow_core::object::Prefix;
 use longbow_core::port::ObjectStore as _;
@@ -45,7 +47,7 @@ async fn lb_04_a_bucket_is_listed_with_stored_keys() {
         side.secret_key.unwrap_or_default(),
     );
     parameters.put(&name, &Secret::new(keys), true).await.unwrap();
-    let stored = StoredKeys { parameters, name: name.clone() };
+    let stored = StoredKeys { parameters: Arc::new(parameters), name: name.clone() };
     let options = SideOptions {
         stored_keys: Some(stored),
         endpoint_url: server.options().endpoint_url,

@@ -1,9 +1,29 @@
-//! Parameters on a server that nobody here wrote.
+//! Parameters on a server that nobody here wrote: the same suite as the fake's, and what Longbow keeps there.
 
 mod servers;
 
+use std::sync::Arc;
+
 use longbow_aws::Parameters;
+use longbow_core::port::ParameterStore as _;
 use longbow_core::secret::Secret;
+use longbow_testkit::contract::parameter_store::{self, ParameterQuirks};
+
+#[tokio::test]
+async fn the_parameters_of_systems_manager_are_parameters() {
+    let Some(server) = servers::ministack() else { return };
+    let parameters = Arc::new(Parameters::open(&server.session().await).unwrap());
+    let kept = Arc::clone(&parameters);
+    let quirks = ParameterQuirks {
+        prefix: format!("/{}/", servers::cluster::fresh("contract")),
+        put: Box::new(move |name, value, secure| {
+            let kept = Arc::clone(&kept);
+            Box::pin(async move { kept.put(&name, &Secret::new(value), secure).await.unwrap() })
+        }),
+        versions: true,
+    };
+    parameter_store::suite(&*parameters, &quirks).await;
+}
 
 /// LB-03, LB-04: Longbow keeps its bucket pairs in a String and the other account's keys in a SecureString.
 #[tokio::test]
@@ -27,19 +47,4 @@ async fn lb_04_parameters_are_read_as_longbow_keeps_them() {
     let after = parameters.get(&keys).await.unwrap();
     assert_eq!(after.value.expose(), "rotated");
     assert!(after.version > before);
-}
-
-#[tokio::test]
-async fn many_are_read_and_the_missing_are_named() {
-    let Some(server) = servers::ministack() else { return };
-    let parameters = Parameters::open(&server.session().await).unwrap();
-    let names: Vec<String> = (0..12).map(|n| servers::cluster::fresh(&format!("p{n}"))).collect();
-    for name in &names[..11] {
-        parameters.put(name, &Secret::new(name.as_str()), false).await.unwrap();
-    }
-    let asked: Vec<&str> = names.iter().map(String::as_str).collect();
-    let found = parameters.get_many(&asked[..11]).await.unwrap();
-    assert!(found.iter().zip(&names).all(|(parameter, name)| parameter.value.expose() == name));
-    let error = parameters.get_many(&asked).await.unwrap_err();
-    assert!(error.message.contains(&names[11]) && !error.message.contains(&names[0]), "{error}");
 }

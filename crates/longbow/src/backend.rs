@@ -189,6 +189,7 @@ async fn side_options(side: &SideSettings, settings: &Settings) -> Result<SideOp
         Credentials::Stored { parameter } => {
             let session = open_cluster(&settings.cluster).await?;
             let parameters = Parameters::open(&session).map_err(|e| CommandError::Usage(e.to_string()))?;
+            let parameters = Arc::new(parameters);
             options.stored_keys = Some(StoredKeys { parameters, name: parameter.clone() });
         }
     }

@@ -1,14 +1,17 @@
 //! The fakes keep the contracts that the real adapters have to keep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use longbow_core::failure::Feature;
 use longbow_core::object::{Encryption, KeyOrder};
 use longbow_testkit::contract::{
-    Quirks, checkpoint_store, job_queue, multipart, object_store, run_lock, state_store, transfer_log,
+    Quirks, checkpoint_store, job_queue, multipart, object_store, parameter_store, run_lock, state_store,
+    transfer_log,
 };
 use longbow_testkit::fake::{
-    BucketSettings, FakeCheckpoints, FakeLock, FakeQueue, FakeS3, FakeState, FakeStore, FakeTransferLog,
+    BucketSettings, FakeCheckpoints, FakeClock, FakeLock, FakeParameters, FakeQueue, FakeS3, FakeState,
+    FakeStore, FakeTransferLog,
 };
 
 /// Runs both suites on a bucket of this behaviour.
@@ -103,6 +106,21 @@ async fn the_fake_lock_is_a_lock() {
         pass: Box::new(|time| Box::pin(tokio::time::sleep(time))),
     };
     run_lock::suite(&FakeLock::new(), &quirks).await;
+}
+
+#[tokio::test]
+async fn the_fake_parameters_are_parameters() {
+    let parameters = Arc::new(FakeParameters::new(FakeClock::new()));
+    let kept = Arc::clone(&parameters);
+    let quirks = parameter_store::ParameterQuirks {
+        prefix: "/fake/".into(),
+        put: Box::new(move |name, value, secure| {
+            kept.put(&name, &value, secure).expect("a value that the service takes");
+            Box::pin(std::future::ready(()))
+        }),
+        versions: true,
+    };
+    parameter_store::suite(&*parameters, &quirks).await;
 }
 
 #[tokio::test]

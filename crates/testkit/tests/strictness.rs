@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use longbow_core::failure::{Feature, StoreErrorKind};
+use longbow_core::failure::{BackendError, BackendErrorKind, Feature, StoreErrorKind};
 use longbow_core::object::{Checksums, Encryption, KeyOrder, ObjectKey, Prefix, Tag, Timestamp, VersionId};
 use longbow_core::port::{
     ByteRange, Clock as _, CompleteRequest, CreateRequest, GetRequest, HeadRequest, JobQueue as _,
-    MultipartStore as _, ObjectStore as _, PartRequest, PutBody, PutRequest, ReadPin, WriteCondition,
+    MultipartStore as _, ObjectStore as _, ParameterStore as _, PartRequest, PutBody, PutRequest, ReadPin,
+    WriteCondition,
 };
-use longbow_testkit::fake::{Call, Content, FakeQueue, FakeS3, FakeStore, NewObject};
+use longbow_testkit::fake::{
+    Call, Content, FakeClock, FakeParameters, FakeQueue, FakeS3, FakeStore, NewObject,
+};
 use longbow_testkit::generate;
 
 fn store() -> std::sync::Arc<FakeStore> {
@@ -268,4 +271,57 @@ async fn traits_say_what_the_bucket_is_told_to_promise() {
     let headed = two.head(&key("k"), &HeadRequest::default()).await.unwrap();
     assert_eq!(headed.encryption, Some(Encryption::S3));
     assert_eq!(headed.attributes.content_type.as_deref(), Some("binary/octet-stream"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_are_taken_as_systems_manager_takes_them() {
+    let parameters = FakeParameters::new(FakeClock::new());
+    for (name, value, why) in [
+        ("", "x", "ValidationException"),
+        ("a b", "x", "ValidationException"),
+        ("a/b", "x", "ValidationException"),
+        ("/aws/b", "x", "ValidationException"),
+        ("SSM-keys", "x", "ValidationException"),
+        ("empty", "", "ValidationException"),
+        ("large", &"x".repeat(8193), "ValidationException"),
+        (&"/a".repeat(16), "x", "HierarchyLevelLimitExceededException"),
+    ] {
+        assert_eq!(parameters.put(name, value, false), Err(why), "{name}");
+    }
+    assert_eq!(parameters.put("/a/b", "x", true), Ok(1));
+    assert_eq!(parameters.put("/a/b", "x", false), Err("HierarchyTypeMismatchException"));
+    parameters.label("/a/b", 1, "good");
+    let arn = "arn:aws:ssm:eu-west-1:1:parameter/a/b";
+    for n in 2..=100 {
+        assert_eq!(parameters.put("/a/b", &n.to_string(), true), Ok(n));
+    }
+    for (asked, version) in [("/a/b:good", 1), ("/a/b:3", 3), (arn, 100), ("/a/b", 100)] {
+        assert_eq!(parameters.get(asked).await.unwrap().version, version, "{asked}");
+    }
+    // The oldest cannot go while it has a label.
+    assert_eq!(parameters.put("/a/b", "y", true), Err("ParameterMaxVersionLimitExceeded"));
+    parameters.label("/a/b", 100, "good");
+    assert_eq!(parameters.put("/a/b", "y", true), Ok(101));
+    assert!(parameters.get("/a/b:1").await.is_err() && parameters.get("/a/b:good").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_of_parameters_has_each_reading_and_its_answer() {
+    let parameters = FakeParameters::new(FakeClock::new());
+    parameters.put("keys", "hush", true).unwrap();
+    parameters.fail(BackendError::transient("busy"));
+    assert!(parameters.get("keys").await.is_err());
+    parameters.get("keys").await.unwrap();
+    assert!(parameters.get_many(&["keys", "routes"]).await.is_err());
+    assert!(parameters.remove("keys") && !parameters.remove("keys"));
+    assert!(parameters.get("keys").await.is_err());
+    let journal = parameters.journal();
+    let replies: Vec<_> = journal.iter().map(|entry| entry.reply.clone()).collect();
+    let missing = Err(BackendErrorKind::Missing);
+    assert_eq!(replies, [Err(BackendErrorKind::Transient), Ok(vec![1]), missing.clone(), missing]);
+    assert_eq!(
+        (journal[2].number, journal[2].names.as_slice()),
+        (2, &["keys".to_owned(), "routes".into()][..])
+    );
+    assert!(!format!("{journal:?} {parameters:?}").contains("hush"));
 }

@@ -3,7 +3,7 @@
 //! Read again every few minutes, since they are rotated there (LBB-44): each reading is given an end, so that whoever keeps
 //! the keys asks again. Apart from the parameters themselves, which do not know what their values mean.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -13,9 +13,9 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_types::region::Region;
 use longbow_core::failure::{StoreError, StoreErrorKind};
 use longbow_core::legacy::{OtherAccount, read_credentials};
+use longbow_core::port::{Parameter, ParameterStore};
 
 use super::Told;
-use crate::ssm::{Parameter, Parameters};
 
 /// The keys of one reading are used this long.
 const REREAD: Duration = Duration::from_secs(5 * 60);
@@ -24,7 +24,7 @@ const REREAD: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug, Clone)]
 pub struct StoredKeys {
     /// The account and region that have the parameter, and the identity that reads it.
-    pub parameters: Parameters,
+    pub parameters: Arc<dyn ParameterStore>,
     /// The parameter's name, or its ARN.
     pub name: String,
 }

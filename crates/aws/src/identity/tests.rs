@@ -231,7 +231,7 @@ impl Other {
     }
 
     async fn options(&self, sdk_only: bool) -> SideOptions {
-        let parameters = Parameters::open(&canned_session(&self.canned).await).unwrap();
+        let parameters = Arc::new(Parameters::open(&canned_session(&self.canned).await).unwrap());
         let stored = StoredKeys { parameters, name: "keys".into() };
         SideOptions { stored_keys: Some(stored), sdk_only, ..SideOptions::default() }
     }

@@ -9,6 +9,7 @@ mod job_queue;
 mod multipart_store;
 mod object_store;
 mod observer;
+mod parameter_store;
 mod run_lock;
 mod state_store;
 mod transfer_log;
@@ -25,6 +26,7 @@ pub use object_store::{
     PutRequest, ReadPin, StoreTraits, WriteCondition, Written,
 };
 pub use observer::{Counted, Observer, Side};
+pub use parameter_store::{Parameter, ParameterStore};
 pub use run_lock::{LockError, RunLease, RunLock};
 pub use state_store::{RecordStream, StateStore, Stored, SwapError};
 pub use transfer_log::TransferLog;

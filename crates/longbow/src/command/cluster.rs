@@ -6,11 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longbow_aws::{
-    ClusterSession, DynamoState, Parameter, Parameters, SqsOptions, SqsQueue, StateTable, TableOptions,
-};
+use longbow_aws::{ClusterSession, DynamoState, Parameters, SqsOptions, SqsQueue, StateTable, TableOptions};
 use longbow_core::failure::BackendError;
-use longbow_core::port::StoreTraits;
+use longbow_core::port::{Parameter, ParameterStore as _, StoreTraits};
 use longbow_core::route::Route;
 use longbow_local::SystemClock;
 

@@ -9,6 +9,7 @@ pub mod checkpoint_store;
 pub mod job_queue;
 pub mod multipart;
 pub mod object_store;
+pub mod parameter_store;
 mod quirks;
 pub mod run_lock;
 pub mod state_store;
