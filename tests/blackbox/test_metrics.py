@@ -1,6 +1,7 @@
 """What the program counts: CloudWatch's lines add up to the summary, and the server on loopback tells the same."""
 
 import json
+import socket
 
 import pytest
 
