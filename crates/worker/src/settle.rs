@@ -97,7 +97,8 @@ pub(crate) async fn settle(
             if claimed.follows_removals(shared)
                 && !matches!(look_at_source_now(shared, &claimed.job.source).await, Ok(Some(_)))
             {
-                return Ok(Conclusion::quiet(Answer::Later(Duration::from_secs(1))));
+                // As patient as a final failure: each of these is a reception, and the queue counts them.
+                return Ok(Conclusion::quiet(Answer::Later(shared.options.attempts.backoff.most)));
             }
         }
         Err(AdvanceError::Backend(error)) => return Err(error),

@@ -206,6 +206,28 @@ async fn a_late_creation_brings_nothing_back_while_the_state_store_fails() {
     world.assert_nothing_left();
 }
 
+/// What cannot be recorded comes back as late as a final failure does: each time is a reception, and the queue counts them.
+#[tokio::test(start_paused = true)]
+async fn a_late_creation_that_cannot_be_recorded_waits_the_failure_out() {
+    let mut world = World::new();
+    world.source.configure(|s| s.versioned = true);
+    world.options.visibility = std::time::Duration::from_secs(30);
+    world.source.put_bytes("k", b"one");
+    let late = created(&world, "k", "01");
+    world.source.remove("k");
+    world.send(&removed("k", "02"));
+    world.run().await;
+    let broken = || Fault::Error(longbow_core::failure::StoreErrorKind::Transient);
+    world.faults.add(Rule::new("load", broken()).nth(1));
+    world.faults.add(Rule::new("swap", broken()).nth(1));
+    world.send(&late);
+    let began = tokio::time::Instant::now();
+    world.run().await;
+    assert!(began.elapsed() >= world.options.attempts.backoff.most, "{:?}", began.elapsed());
+    assert_eq!(world.destination.get_bytes("k"), None);
+    world.assert_nothing_left();
+}
+
 /// The same where the attempt looks at the source a second time: it finds nothing there, and at the destination what it has
 /// brought there itself.
 #[tokio::test(start_paused = true)]
